@@ -1,0 +1,1 @@
+//! The registry of SIP event packages and, in time, their documents.

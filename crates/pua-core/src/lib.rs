@@ -1,0 +1,1 @@
+//! The presence user agent without IO: publications as leases, kept at the server by a state machine.

@@ -1,0 +1,1 @@
+//! The management interface as values: commands, replies, errors, and their encodings.

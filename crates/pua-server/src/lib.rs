@@ -1,0 +1,1 @@
+//! An event state compositor and notifier without IO: the embedded presence server.

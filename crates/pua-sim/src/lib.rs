@@ -1,0 +1,1 @@
+//! Fake network, clock and peers round the real core, for tests only.

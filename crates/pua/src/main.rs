@@ -1,0 +1,2 @@
+//! The `pua` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! HTTP digest for SIP: challenges, answers, and the verification of answers.

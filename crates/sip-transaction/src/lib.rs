@@ -1,0 +1,1 @@
+//! Non-INVITE client and server transactions without IO, and the index of due times under them.

@@ -1,0 +1,1 @@
+//! SIP messages as values: parse, print, frame, URIs, typed headers.
