@@ -1,1 +1,50 @@
-//! The presence user agent without IO: publications as leases, kept at the server by a state machine.
+//! The presence user agent without IO.
+//!
+//! An application says *what is*; [`UserAgent`] owns everything that makes it so at the presence
+//! server and keeps it so: entity-tags, refreshes, challenges, retries. It reads no clock, opens
+//! no socket and starts no thread: the time is an argument, random numbers come from a seed.
+//!
+//! # The run loop
+//!
+//! 1. [`UserAgent::handle_input`] with what has happened: a received message, an answer of the
+//!    resolver, a command of an application, or nothing but the time ([`Input::Timeout`]).
+//! 2. Drain [`UserAgent::poll_output`] until `None`.
+//! 3. Send every [`Output::Transmit`] at once; start every [`Output::Resolve`].
+//! 4. Commit the [`Output::Persist`]s of the turn in one store transaction.
+//! 5. Only then release its [`Output::Reply`]s and [`Output::Event`]s: what is acknowledged is
+//!    durable.
+//! 6. Sleep until [`UserAgent::poll_timeout`] or the next input.
+//!
+//! A spurious [`Input::Timeout`] is harmless. A panic would be a bug of this crate, never a
+//! peer's or an application's doing: whatever they send is bounded and validated.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod agent;
+mod command;
+mod config;
+mod output;
+mod view;
+
+pub use agent::UserAgent;
+pub use command::{Command, CommandId, Document, Lifetime, Proxy, PublicationName, Publish, Target, Wait};
+pub use config::{Config, Credential, Limits, Pacing};
+pub use output::{
+    Change, Event, FailureOrigin, Input, Next, Outcome, Output, PublicationRecord, Query, Refusal, Reply,
+    ResolveError, Unreachable,
+};
+pub use sip_transaction::{Flow, Hop, Timers, Transmit, Transport};
+pub use view::{Filter, Page, PublicationState, PublicationView, Statistic};

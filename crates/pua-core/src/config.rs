@@ -1,0 +1,126 @@
+//! What the operator sets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sip_transaction::{Timers, Transport};
+
+use crate::command::Proxy;
+
+/// A user name and password for one digest realm.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The realm of the challenge (RFC 7616 §3.3); empty: any realm.
+    pub realm: Arc<str>,
+    /// The user name.
+    pub username: Arc<str>,
+    /// The password; never printed.
+    pub password: Arc<str>,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential")
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bounds on what is held, so that no application and no peer can exhaust memory.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Publications held.
+    pub publications: usize,
+    /// Bytes of a document.
+    pub body: usize,
+    /// Commands waiting for an answer.
+    pub commands: usize,
+    /// Server transactions remembered (RFC 3261 §17.2); beyond it requests are dropped.
+    pub server_transactions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            publications: 2_000_000,
+            body: 256 * 1024,
+            commands: 100_000,
+            server_transactions: 100_000,
+        }
+    }
+}
+
+/// How fast the user agent sends what it sends by itself: refreshes, recovery, retries. What an
+/// application asks goes first and is not held back.
+#[derive(Clone, Debug)]
+pub struct Pacing {
+    /// Requests per second and next hop.
+    pub rate: u32,
+    /// Requests that may go out at once after a quiet time.
+    pub burst: u32,
+    /// The shortest time between two PUBLISHes with new state of one publication; changes in
+    /// between replace each other.
+    pub min_interval: Duration,
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Pacing {
+            rate: 1000,
+            burst: 50,
+            min_interval: Duration::ZERO,
+        }
+    }
+}
+
+/// The configuration of a [`UserAgent`](crate::UserAgent).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The next hop of every PUBLISH that names no other.
+    pub presence_server: Option<Proxy>,
+    /// The addresses we listen on, in the order of preference.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// `host[:port]` for Via and Contact when it differs from the listening address.
+    pub advertise: Option<Arc<str>>,
+    /// Base values of the transaction timers.
+    pub timers: Timers,
+    /// The Expires asked for when the application leaves it open or wants the publication kept
+    /// until further notice, in seconds.
+    pub default_expires: u32,
+    /// The least Expires asked for, in seconds; the publication still ends when the application
+    /// wanted it to.
+    pub min_expires: u32,
+    /// Digest credentials by realm.
+    pub credentials: Vec<Credential>,
+    /// The User-Agent and Server header.
+    pub user_agent: Arc<str>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Pacing.
+    pub pacing: Pacing,
+    /// The size of a request above which it goes by TCP (RFC 3261 §18.1.1), in bytes.
+    pub udp_limit: usize,
+    /// The number of this engine among several, at most 255: part of every branch and tag, so
+    /// that responses find their engine.
+    pub slot: u8,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            presence_server: None,
+            listen: Vec::new(),
+            advertise: None,
+            timers: Timers::default(),
+            default_expires: 3600,
+            min_expires: 0,
+            credentials: Vec::new(),
+            user_agent: Arc::from(concat!("pua/", env!("CARGO_PKG_VERSION"))),
+            limits: Limits::default(),
+            pacing: Pacing::default(),
+            udp_limit: 1300,
+            slot: 0,
+        }
+    }
+}

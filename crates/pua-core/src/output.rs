@@ -1,0 +1,290 @@
+//! What goes into the user agent and what comes out: plain data.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_transaction::{Flow, Hop, Transmit};
+
+use crate::command::{Command, CommandId, Document, Proxy, PublicationName};
+use crate::config::Config;
+
+/// A question to the resolver: the addresses (A and AAAA) of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    /// A host name.
+    pub host: Arc<str>,
+}
+
+/// Why a host's addresses are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolveError {
+    /// The name does not exist, or has no address.
+    NotFound,
+    /// No answer could be had; it may be different later.
+    Unavailable,
+}
+
+/// Why nothing can be sent to a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Refused: a TCP reset of the attempt to connect, or ICMP port unreachable.
+    Refused,
+    /// ICMP host, network or protocol unreachable, or no route.
+    NoRoute,
+    /// No connection within the time allowed.
+    ConnectTimeout,
+    /// The connection was closed, or broke, while requests were under way.
+    Closed,
+    /// The datagram is too large to be sent.
+    TooLarge,
+}
+
+/// One thing that has happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Nothing but the time.
+    Timeout,
+    /// A datagram, or one message cut from a stream.
+    Received {
+        /// Where it came in.
+        flow: &'a Flow,
+        /// The message.
+        bytes: &'a [u8],
+    },
+    /// What was sent to `hop` did not arrive, and what is sent now will not either.
+    Unreachable {
+        /// The hop.
+        hop: Hop,
+        /// On a stream: the connection that is gone, if there was one.
+        connection: Option<u64>,
+        /// Why.
+        why: Unreachable,
+    },
+    /// The resolver's answer: the addresses in the order to try them, and how long they hold.
+    Resolved {
+        /// What was asked.
+        query: Query,
+        /// The answer.
+        answer: Result<(Vec<IpAddr>, Duration), ResolveError>,
+    },
+    /// A command of an application.
+    Command(CommandId, Command),
+    /// The configuration has changed: refused publications are tried again.
+    Configure(Config),
+    /// A publication of an earlier life, read from the store.
+    Restore(PublicationRecord),
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this, now.
+    Transmit(Transmit),
+    /// Ask the resolver; answer with [`Input::Resolved`].
+    Resolve(Query),
+    /// Write this to the store before the replies and events of the turn are released.
+    Persist(Change),
+    /// Answer a command.
+    Reply(CommandId, Reply),
+    /// Tell whoever listens.
+    Event(Event),
+}
+
+/// A change to the durable state.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The publication is now this.
+    Put(Box<PublicationRecord>),
+    /// Only what the server granted has changed.
+    Granted {
+        /// Which publication.
+        key: u64,
+        /// The entity-tag; `None`: the server holds nothing of ours.
+        etag: Option<Arc<str>>,
+        /// When the grant ends.
+        expires_at: Option<Instant>,
+        /// The CSeq number of the last request.
+        cseq: u32,
+    },
+    /// The publication is no more.
+    Delete {
+        /// Which publication.
+        key: u64,
+    },
+}
+
+/// Everything that is needed to take a publication up again.
+#[derive(Clone, Debug)]
+pub struct PublicationRecord {
+    /// A number given by the user agent, never used twice in one store.
+    pub key: u64,
+    /// Its name.
+    pub name: PublicationName,
+    /// The document.
+    pub document: Option<Document>,
+    /// Further header lines.
+    pub headers: Arc<str>,
+    /// The next hop, if the application named one.
+    pub proxy: Option<Proxy>,
+    /// When it shall end; `None`: until further notice.
+    pub until: Option<Instant>,
+    /// How often the application has changed it.
+    pub revision: u64,
+    /// The revision that the server has.
+    pub published_revision: u64,
+    /// The entity-tag the server gave last.
+    pub etag: Option<Arc<str>>,
+    /// When the server's grant ends.
+    pub expires_at: Option<Instant>,
+    /// The Call-ID of its requests.
+    pub call_id: Arc<str>,
+    /// The CSeq number of its last request.
+    pub cseq: u32,
+}
+
+/// Whether a response came from a server or was made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureOrigin {
+    /// The response is the server's.
+    Server,
+    /// Timer F, or the application's own timeout, ran out.
+    Timeout,
+    /// The transport failed, or the server's name has no address (RFC 3261 §8.1.3.1).
+    Transport,
+    /// It was not sent at all, for a reason that `detail` tells.
+    Local,
+}
+
+/// What the user agent does next about the publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is published and kept.
+    Held,
+    /// It is over: removed, or its time has run out.
+    Ended,
+    /// Nothing, until a new command or a changed configuration.
+    Refused,
+    /// It is tried again by itself.
+    Retry {
+        /// When, at the earliest.
+        at: Instant,
+    },
+}
+
+/// How a command ended, with the SIP evidence.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The status code of the final response, or the one that stands for a local failure
+    /// (408, 503).
+    pub code: u16,
+    /// The reason phrase: UTF-8 and without control characters.
+    pub reason: Arc<str>,
+    /// Who made the response.
+    pub origin: FailureOrigin,
+    /// The entity-tag (2xx).
+    pub etag: Option<Arc<str>>,
+    /// The granted lifetime in seconds (2xx); 0 after a removal.
+    pub expires: Option<u32>,
+    /// What happened, in words, when code and reason do not tell.
+    pub detail: Option<String>,
+    /// The first Warning header's text.
+    pub warning: Option<String>,
+    /// Retry-After in seconds.
+    pub retry_after: Option<u32>,
+    /// The packages that the server supports (489).
+    pub allow_events: Option<String>,
+    /// What happens next.
+    pub next: Next,
+    /// Who answered, or did not.
+    pub server: Option<Hop>,
+    /// The Call-ID of the request; empty if none was sent.
+    pub call_id: Arc<str>,
+    /// The CSeq number of the request.
+    pub cseq: u32,
+}
+
+/// Why a command was not taken at all. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The entity-tag is not the held one's.
+    WrongEntityTag,
+    /// There is no such publication.
+    NotFound,
+    /// A new publication needs a document.
+    NoDocument,
+    /// The URI cannot be published for; why.
+    BadPresentity(&'static str),
+    /// The proxy's URI cannot be used; why.
+    BadProxy(&'static str),
+    /// The document is larger than the limit, in bytes.
+    DocumentTooLarge(usize),
+    /// As many publications are held as may be.
+    TooManyPublications(usize),
+    /// As many commands wait for an answer as may: try again soon.
+    Busy,
+}
+
+/// The one answer to a command.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// It is safe with us ([`Wait::Accepted`](crate::Wait::Accepted)).
+    Accepted,
+    /// The server's final response, or what stands for it.
+    Final(Outcome),
+    /// Not taken.
+    Refused(Refusal),
+}
+
+/// What has become of a publication, for whoever listens.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A document is at the server, for the first time or changed.
+    Granted {
+        /// Which.
+        name: PublicationName,
+        /// The entity-tag.
+        etag: Option<Arc<str>>,
+        /// The granted lifetime in seconds.
+        expires: u32,
+    },
+    /// The server said no for good.
+    Refused {
+        /// Which.
+        name: PublicationName,
+        /// The status code.
+        code: u16,
+        /// The reason phrase.
+        reason: Arc<str>,
+    },
+    /// The server cannot be made to hold it for now; it is tried again.
+    Lost {
+        /// Which.
+        name: PublicationName,
+        /// The status code.
+        code: u16,
+        /// The reason phrase.
+        reason: Arc<str>,
+        /// When it is tried again.
+        retry_at: Instant,
+    },
+    /// After it was lost, or the server had forgotten it (412), it is there again.
+    Recovered {
+        /// Which.
+        name: PublicationName,
+        /// The entity-tag.
+        etag: Option<Arc<str>>,
+        /// The granted lifetime in seconds.
+        expires: u32,
+    },
+    /// It was withdrawn.
+    Removed {
+        /// Which.
+        name: PublicationName,
+    },
+    /// The lifetime that was asked for is over.
+    Expired {
+        /// Which.
+        name: PublicationName,
+    },
+}
