@@ -1,1 +1,40 @@
-//! The management interface as values: commands, replies, errors, and their encodings.
+//! The management interface (MI) of a presence user agent as pure values.
+//!
+//! Bytes of a request become typed [`Call`]s, typed [`Reply`]s become bytes again, in the dialect and the shape the
+//! request came in. There is no socket, file or clock here: the program reads and writes, this crate decides what the
+//! bytes mean.
+//!
+//! * [`FifoFramer`] cuts what is read from the listening FIFO into requests;
+//! * [`Request::parse`] turns one request into its calls (several for a JSON-RPC batch) and remembers how to answer;
+//! * [`Request::encode`] prints the replies.
+//!
+//! The dialects are classic text (OpenSIPS 1.x and 2.x), JSON-RPC 2.0 as OpenSIPS 3.x and 4.x speak it, and JSON-RPC
+//! 2.0 as Kamailio speaks it.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod command;
+mod error;
+mod fifo;
+mod reply;
+mod request;
+
+pub use command::Command;
+pub use error::MiError;
+pub use fifo::{FifoFramer, FifoRequest, ReplyName};
+pub use reply::{Next, Outcome, Reply};
+pub use request::{Call, Dialect, Request, Via};

@@ -1,0 +1,143 @@
+//! What an application asks for: commands whose values have been checked.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use event_packages::Package;
+
+/// A command with checked parameters, whatever the dialect it came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Publish, change, or (lifetime [`Lifetime::Remove`]) remove a publication.
+    Publish(Box<Publish>),
+    /// The publications that are held, a page of them.
+    List(ListFilter),
+    /// One publication with all that is known of it.
+    Show(Name),
+    /// Take a publication back.
+    Remove(Name),
+    /// Refresh now, and answer with the server's outcome.
+    Refresh(Name),
+    /// The commands' names, or the parameter lists of one.
+    Which(Option<String>),
+    /// What the commands are for, or what one is for.
+    Help(Option<String>),
+    /// Name and version of the program.
+    Version,
+    /// Since when the daemon runs.
+    Uptime,
+    /// The processes of the daemon.
+    Ps,
+    /// The working directory.
+    Pwd,
+    /// The command line.
+    Arg,
+    /// Stop the daemon gracefully.
+    Kill,
+    /// Show, or with a value set, the log level.
+    LogLevel(Option<LogLevel>),
+    /// Values of statistics, by name, by group (`pua:`) or `all`.
+    GetStatistics(Vec<String>),
+    /// Names and kinds of the statistics.
+    ListStatistics,
+    /// Set statistics that are counters back to zero.
+    ResetStatistics(Vec<String>),
+}
+
+/// The name by which a publication is found: presentity, event package and, where several stand side by side, an id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// The presentity's URI as the application wrote it (sip, sips or pres; checked).
+    pub presentity: String,
+    /// The event package.
+    pub package: Package,
+    /// Which of several publications of one presentity and package.
+    pub id: Option<String>,
+}
+
+/// How long the application wants the state to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// `0`: take the publication back.
+    Remove,
+    /// So many seconds from now.
+    Seconds(NonZeroU32),
+    /// `-1`: until told otherwise.
+    Forever,
+}
+
+/// When a publishing command is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// With the server's final response.
+    #[default]
+    Final,
+    /// Once the command is safe with the daemon.
+    Accepted,
+    /// Not at all, beyond saying that it was understood.
+    None,
+}
+
+/// A publish command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publish {
+    /// Which publication.
+    pub name: Name,
+    /// How long it shall stand.
+    pub lifetime: Lifetime,
+    /// Media type of the body. `Some` whenever there is a body.
+    pub content_type: Option<String>,
+    /// The document; `None` asks for a refresh or another lifetime of what is held.
+    pub body: Option<Vec<u8>>,
+    /// The entity-tag that the held publication must have, else 418 Wrong ETag.
+    pub etag: Option<String>,
+    /// Headers to add to the PUBLISH, checked.
+    pub extra_headers: Option<ExtraHeaders>,
+    /// Where to send the PUBLISH instead of the configured next hop (a sip or sips URI).
+    pub outbound_proxy: Option<String>,
+    /// When to answer.
+    pub wait: Wait,
+    /// How long the caller waits for the final response.
+    pub timeout: Duration,
+}
+
+/// What `pua:list` shall show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// Only this presentity.
+    pub presentity: Option<String>,
+    /// Only this event package.
+    pub package: Option<Package>,
+    /// Only this state: `queued`, `requesting`, `published`, `waiting`, `refused` or `removing`.
+    pub state: Option<String>,
+    /// Where the page before ended (`next` of its answer).
+    pub cursor: Option<String>,
+    /// At most so many entries.
+    pub limit: Option<u32>,
+}
+
+/// How much the daemon logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Only what needs somebody's attention.
+    Error,
+    /// And what may.
+    Warn,
+    /// And what happens.
+    Info,
+    /// And why.
+    Debug,
+    /// And everything.
+    Trace,
+}
+
+/// Headers an application adds to a PUBLISH: checked lines, each ended by CRLF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraHeaders(pub(crate) String);
+
+impl ExtraHeaders {
+    /// The header lines, each with its CRLF.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
