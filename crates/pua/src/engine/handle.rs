@@ -1,0 +1,163 @@
+//! What the front-ends hold of the engine: requests go in over a bounded channel.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use bytes::Bytes;
+use pua_core::{Query, ResolveError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::Config;
+
+/// Requests that may wait in the channel; beyond it front-ends answer "busy" at once.
+pub const QUEUE: usize = 4096;
+
+/// Who sent a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClientKey {
+    /// Whoever writes to the FIFO.
+    Fifo,
+    /// A UNIX datagram client by the name of its socket; empty if it has none.
+    Unix(PathBuf),
+    /// A UDP client.
+    Udp(SocketAddr),
+    /// A client of the stream socket by its process id; 0 if not known.
+    Stream(u32),
+    /// An HTTP client.
+    Http(SocketAddr),
+}
+
+/// One request of a front-end that runs outside the engine's thread.
+#[derive(Debug)]
+pub struct Submission {
+    /// The request's bytes.
+    pub payload: Bytes,
+    /// How it came.
+    pub via: pua_mi::Via,
+    /// Who sent it.
+    pub client: ClientKey,
+    /// Takes the bytes of the answer; `None`: nothing is to be answered.
+    pub reply: oneshot::Sender<Option<Vec<u8>>>,
+}
+
+/// The engine has more requests than it can take, or is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("busy, try again")]
+pub struct Busy;
+
+/// What the engine is told besides requests.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Take this configuration over.
+    Reload(Box<Config>),
+    /// Load the configuration again (SIGHUP), and look after the FIFO.
+    Hangup,
+    /// Stop gracefully; the second time at once.
+    Stop,
+    /// The resolver's answer.
+    Resolved(Query, Result<(Vec<std::net::IpAddr>, std::time::Duration), ResolveError>),
+}
+
+/// Wakes the engine's poll; many wakes before it looks cost one system call.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    waker: mio::Waker,
+    rung: AtomicBool,
+}
+
+impl Bell {
+    /// A bell that ends the poll of `waker`'s poller.
+    pub(crate) fn new(waker: mio::Waker) -> Bell {
+        Bell {
+            waker,
+            rung: AtomicBool::new(false),
+        }
+    }
+
+    /// Something was put into a channel.
+    pub(crate) fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            // A failure means that the counter of the eventfd is full: then it is awake anyway.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// To be called before the channels are read.
+    pub(crate) fn hush(&self) -> bool {
+        self.rung.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// Gives requests and orders to a running engine.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    submissions: mpsc::Sender<Submission>,
+    control: Sender<Control>,
+    bell: Arc<Bell>,
+}
+
+/// The engine's end of the handles' channels.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) submissions: mpsc::Receiver<Submission>,
+    pub(crate) control: Receiver<Control>,
+    pub(crate) bell: Arc<Bell>,
+}
+
+impl EngineHandle {
+    /// A handle and the engine's end of it.
+    pub(crate) fn new(bell: Arc<Bell>) -> (EngineHandle, Inbox) {
+        let (submissions, inbox) = mpsc::channel(QUEUE);
+        let (control, orders) = channel();
+        (
+            EngineHandle {
+                submissions,
+                control,
+                bell: bell.clone(),
+            },
+            Inbox {
+                submissions: inbox,
+                control: orders,
+                bell,
+            },
+        )
+    }
+
+    /// Hands a request over without waiting for room.
+    ///
+    /// # Errors
+    /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
+    pub fn try_submit(&self, submission: Submission) -> Result<(), Busy> {
+        self.submissions.try_send(submission).map_err(|_| Busy)?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// As [`EngineHandle::try_submit`]: a full queue is told at once, never waited for.
+    ///
+    /// # Errors
+    /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
+    pub async fn submit(&self, submission: Submission) -> Result<(), Busy> {
+        self.try_submit(submission)
+    }
+
+    /// Gives the engine a new configuration. What cannot change while it runs (listeners) is
+    /// logged and left.
+    pub fn reload(&self, config: Config) {
+        self.order(Control::Reload(Box::new(config)));
+    }
+
+    /// Stops the engine gracefully; called again: at once.
+    pub fn stop(&self) {
+        self.order(Control::Stop);
+    }
+
+    pub(crate) fn order(&self, order: Control) {
+        if self.control.send(order).is_ok() {
+            self.bell.ring();
+        }
+    }
+}
