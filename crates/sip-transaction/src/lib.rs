@@ -25,8 +25,10 @@
     )
 )]
 
+mod client;
 mod due;
 mod flow;
 
+pub use client::{Arrived, Branch, ClientKey, ClientTransactions, Elapsed};
 pub use due::DueTimes;
 pub use flow::{Flow, Hop, Timers, Transmit, Transport};
