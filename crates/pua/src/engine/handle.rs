@@ -58,7 +58,10 @@ pub(crate) enum Control {
     /// Stop gracefully; the second time at once.
     Stop,
     /// The resolver's answer.
-    Resolved(Query, Result<(Vec<std::net::IpAddr>, std::time::Duration), ResolveError>),
+    Resolved(
+        Query,
+        Result<(Vec<std::net::IpAddr>, std::time::Duration), ResolveError>,
+    ),
 }
 
 /// Wakes the engine's poll; many wakes before it looks cost one system call.

@@ -1,0 +1,250 @@
+//! The configuration: one TOML file with environment overrides, read into plain typed values.
+//!
+//! Reading checks and reports **all** faults at once, each with its place, what is wrong
+//! and what to do. Secrets are behind [`Secret`] and are never printed.
+
+mod address;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use address::{DatagramListen, SipListen};
+
+/// Where the daemon's FIFO and sockets are if nothing else is said.
+pub const RUNTIME_DIR: &str = "/run/pua";
+
+/// A value that must not be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(value: impl Into<String>) -> Secret {
+        Secret(value.into())
+    }
+
+    /// The secret itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// Everything the operator sets.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from; `None`: defaults and environment only.
+    pub file: Option<PathBuf>,
+    /// The next hop of every PUBLISH, a SIP URI; `None`: by the presentity's domain.
+    pub presence_server: Option<String>,
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[publish]`
+    pub publish: Publish,
+    /// `[store]`
+    pub store: Store,
+    /// `[mi]`
+    pub mi: Mi,
+    /// `[http]`; `None`: no HTTP.
+    pub http: Option<Http>,
+    /// `[[credentials]]`: digest by realm; realm "" matches any.
+    pub credentials: Vec<Credential>,
+    /// `[server]`: the embedded presence server.
+    pub server: Server,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// The SIP side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// Where SIP is spoken; port 0: the system chooses.
+    pub listen: Vec<SipListen>,
+    /// `host[:port]` for Via and Contact when it differs from the listening address.
+    pub advertise: Option<String>,
+    /// The round-trip estimate T1 (RFC 3261 §17.1.1.1).
+    pub t1: Duration,
+}
+
+/// How publications are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// The Expires asked for when the application leaves it open, in seconds.
+    pub default_expires: u32,
+    /// The least Expires asked for, in seconds; 0: what the application asks.
+    pub min_expires: u32,
+    /// What becomes of the publications when the daemon stops.
+    pub on_stop: OnStop,
+    /// Requests that the daemon sends by itself, per second and next hop.
+    pub rate: u32,
+    /// How many of those may go out at once after a quiet time.
+    pub burst: u32,
+    /// The shortest time between two PUBLISHes with new state of one publication.
+    pub min_interval: Duration,
+    /// Publications held at most.
+    pub max_publications: usize,
+    /// Bytes of a document at most.
+    pub max_body: usize,
+}
+
+/// What becomes of the publications when the daemon stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStop {
+    /// They are withdrawn from the server.
+    Remove,
+    /// They stand until their granted lifetime is over.
+    Keep,
+}
+
+/// Where the publications are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// Where.
+    pub url: StoreUrl,
+    /// Whether the configuration names the store, or the default applies.
+    pub asked: bool,
+    /// When what was acknowledged is on disk.
+    pub durability: Durability,
+}
+
+/// Where the publications are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// Nowhere but in memory.
+    Memory,
+    /// In a SQLite database.
+    Sqlite(PathBuf),
+}
+
+/// When what was acknowledged is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Before the answer.
+    Commit,
+    /// Within 100 ms.
+    Relaxed,
+}
+
+/// The management interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mi {
+    /// `[mi.fifo]`; `None`: no FIFO.
+    pub fifo: Option<Fifo>,
+    /// `[mi.datagram]`; `None`: no datagram sockets.
+    pub datagram: Option<Datagram>,
+    /// `[mi.stream]`; `None`: no stream socket.
+    pub stream: Option<Stream>,
+}
+
+/// The listening FIFO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fifo {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: u32,
+    /// Its owner, by name or number.
+    pub user: Option<String>,
+    /// Its group, by name or number.
+    pub group: Option<String>,
+    /// Where clients make their reply FIFOs.
+    pub reply_dir: PathBuf,
+}
+
+/// The datagram sockets of the management interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The sockets.
+    pub listen: Vec<DatagramListen>,
+    /// Permissions of UNIX sockets.
+    pub mode: u32,
+    /// How long a reply that finds the client's queue full is tried again.
+    pub socket_timeout: Duration,
+}
+
+/// The stream sockets of the management interface (JSON lines).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Paths of UNIX sockets.
+    pub listen: Vec<PathBuf>,
+    /// Permissions of the sockets.
+    pub mode: u32,
+    /// Whether the configuration names them: a default that cannot be bound is a warning only.
+    pub asked: bool,
+}
+
+/// The HTTP listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Addresses; port 0: the system chooses.
+    pub listen: Vec<std::net::SocketAddr>,
+    /// Whether the configuration names them: a default that cannot be bound is a warning only.
+    pub asked: bool,
+}
+
+/// A user name and password for one digest realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The realm of the challenge; empty: any.
+    pub realm: String,
+    /// The user name.
+    pub username: String,
+    /// The password, from the file if one is named.
+    pub password: Secret,
+}
+
+/// The embedded presence server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Where it listens; port 0: the system chooses.
+    pub listen: Vec<SipListen>,
+    /// The realm of its digest challenge; `None`: everybody may publish and subscribe.
+    pub realm: Option<String>,
+    /// Who may publish and subscribe if a realm is set.
+    pub users: Vec<Credential>,
+    /// The least Expires it grants, in seconds; less is answered 423.
+    pub min_expires: u32,
+    /// The most Expires it grants, in seconds.
+    pub max_expires: u32,
+}
+
+/// What is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// From which level on.
+    pub level: LogLevel,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// A level of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what needs somebody's attention.
+    Error,
+    /// And what may.
+    Warn,
+    /// And what happens.
+    Info,
+    /// And why.
+    Debug,
+    /// And everything.
+    Trace,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

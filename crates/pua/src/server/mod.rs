@@ -1,0 +1,1 @@
+//! The embedded presence server: sockets round the sans-IO event state compositor.
