@@ -1,14 +1,28 @@
 //! The configuration: one TOML file with environment overrides, read into plain typed values.
 //!
-//! Reading checks and reports **all** faults at once, each with its place, what is wrong
+//! [`load`] reads, checks and reports **all** faults at once, each with its place, what is wrong
 //! and what to do. Secrets are behind [`Secret`] and are never printed.
 
 mod address;
+mod check;
+mod environment;
+mod example;
+mod fault;
+mod fields;
+mod keys;
+mod read;
+mod source;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::{DatagramListen, SipListen};
+pub use example::EXAMPLE;
+pub use fault::{Fault, Faults, Severity};
+pub use read::{Loaded, load};
 
 /// Where the daemon's FIFO and sockets are if nothing else is said.
 pub const RUNTIME_DIR: &str = "/run/pua";
