@@ -29,7 +29,9 @@
     )
 )]
 
+mod extra_headers;
 mod fault;
+mod frame;
 pub mod grammar;
 mod header_name;
 mod headers;
@@ -42,7 +44,9 @@ pub mod typed;
 mod uri;
 mod uri_compare;
 
+pub use extra_headers::{ExtraHeaderError, ExtraHeaders};
 pub use fault::{Fault, FaultKind, ParseError, ParseErrorKind};
+pub use frame::{Frame, FrameError, FrameErrorKind, Framer};
 pub use header_name::HeaderName;
 pub use headers::Headers;
 pub use host::Host;
@@ -50,5 +54,8 @@ pub use message::{Essentials, Limits, Message};
 pub use params::{Param, Params};
 pub use print::{Printer, reason_phrase};
 pub use start_line::{Method, RequestLine, StartLine, StatusLine};
-pub use typed::{BRANCH_COOKIE, CSeq, NameAddr, Via};
+pub use typed::{
+    BRANCH_COOKIE, CSeq, DeltaSeconds, EntityTag, EventHeader, MediaType, NameAddr, RetryAfter,
+    SubscriptionState, SubscriptionStateReason, SubscriptionStateValue, TokenList, Via,
+};
 pub use uri::{Scheme, Uri, UriBuf};

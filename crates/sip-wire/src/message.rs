@@ -3,7 +3,7 @@
 use crate::grammar::{decimal, skip_lws};
 use crate::{
     CSeq, Fault, FaultKind, HeaderName, Headers, Method, NameAddr, ParseError, ParseErrorKind, RequestLine,
-    Scheme, StartLine, StatusLine, Uri, Via,
+    StartLine, StatusLine, Uri, Via,
 };
 
 /// How much of everything is accepted. One beyond is refused.
@@ -359,7 +359,7 @@ fn visible(bytes: &[u8]) -> Option<&str> {
 /// for this crate to say.
 fn check_request_uri(text: &str) -> Result<(), Fault> {
     let uri = Uri::parse(text).map_err(|f| FaultKind::RequestUri.at(f.offset))?;
-    let headers = matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && !uri.headers_str().is_empty();
+    let headers = !uri.headers_str().is_empty();
     if headers || skip_lws(text.as_bytes(), 0) > 0 {
         return Err(FaultKind::RequestUri.at(0));
     }

@@ -56,24 +56,25 @@ impl<'b> Printer<'b> {
     }
 
     /// One row whose value is put together from parts, without an intermediate buffer.
-    pub fn header_parts(&mut self, name: HeaderName, parts: &[&[u8]]) -> &mut Self {
+    pub fn parts(&mut self, name: HeaderName, parts: &[&str]) -> &mut Self {
         if name == HeaderName::Other {
             return self;
         }
         self.name(name.as_str().as_bytes());
         for part in parts {
-            push_clean(self.out, part);
+            push_clean(self.out, part.as_bytes());
         }
         self.end_line()
     }
 
-    /// One row whose value is a number.
-    pub fn number(&mut self, name: HeaderName, value: u64) -> &mut Self {
+    /// One row whose value is a number, with something after it: `""`, or parameters.
+    pub fn number(&mut self, name: HeaderName, value: u64, suffix: &str) -> &mut Self {
         if name == HeaderName::Other {
             return self;
         }
         self.name(name.as_str().as_bytes());
         push_decimal(self.out, value);
+        push_clean(self.out, suffix.as_bytes());
         self.end_line()
     }
 
@@ -146,7 +147,7 @@ impl<'b> Printer<'b> {
         if let Some(kind) = content_type {
             self.header(HeaderName::ContentType, kind);
         }
-        self.number(HeaderName::ContentLength, body.len() as u64);
+        self.number(HeaderName::ContentLength, body.len() as u64, "");
         self.end_line();
         self.out.extend_from_slice(body);
     }
@@ -252,11 +253,13 @@ pub fn reason_phrase(code: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        100..=199 => "Progress",
-        200..=299 => "Success",
-        300..=399 => "Redirection",
-        400..=499 => "Client Error",
-        500..=599 => "Server Error",
-        _ => "Failure",
+        _ => match code / 100 {
+            1 => "Progress",
+            2 => "Success",
+            3 => "Redirection",
+            4 => "Client Error",
+            5 => "Server Error",
+            _ => "Failure",
+        },
     }
 }

@@ -12,18 +12,36 @@ pub enum Scheme<'a> {
     Sip,
     /// `sips`
     Sips,
-    /// Any other, as it came. The rest of such a URI stays opaque.
+    /// `tel` (RFC 3966)
+    Tel,
+    /// `pres` (RFC 3859)
+    Pres,
+    /// `im` (RFC 3860)
+    Im,
+    /// Any other, as it came. The rest of a URI that is neither `sip` nor `sips` stays opaque.
     Other(&'a str),
 }
 
 impl<'a> Scheme<'a> {
-    /// The scheme without its colon; `sip` and `sips` in lower case.
+    /// The scheme without its colon; those that are known in lower case.
     pub fn as_str(self) -> &'a str {
         match self {
             Scheme::Sip => "sip",
             Scheme::Sips => "sips",
+            Scheme::Tel => "tel",
+            Scheme::Pres => "pres",
+            Scheme::Im => "im",
             Scheme::Other(name) => name,
         }
+    }
+}
+
+impl<'a> Scheme<'a> {
+    fn from_name(name: &'a str) -> Scheme<'a> {
+        [Scheme::Sip, Scheme::Sips, Scheme::Tel, Scheme::Pres, Scheme::Im]
+            .into_iter()
+            .find(|known| known.as_str().eq_ignore_ascii_case(name))
+            .unwrap_or(Scheme::Other(name))
     }
 }
 
@@ -90,28 +108,14 @@ impl<'a> Uri<'a> {
     pub fn parse(text: &'a str) -> Result<Uri<'a>, Fault> {
         let (scheme, rest) = split_scheme(text)?;
         let base = scheme.len() + 1;
-        let scheme = if scheme.eq_ignore_ascii_case("sip") {
-            Scheme::Sip
-        } else if scheme.eq_ignore_ascii_case("sips") {
-            Scheme::Sips
-        } else {
+        let scheme = Scheme::from_name(scheme);
+        if !matches!(scheme, Scheme::Sip | Scheme::Sips) {
             let illegal = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"');
             if let Some(at) = rest.find(illegal) {
                 return Err(FaultKind::Text.at(base + at));
             }
-            let host = Host::Name("");
-            let scheme = Scheme::Other(scheme);
-            return Ok(Uri {
-                scheme,
-                user: None,
-                password: None,
-                host,
-                port: None,
-                params: "",
-                headers: "",
-                opaque: rest,
-            });
-        };
+            return Ok(Uri::of_opaque(scheme, rest));
+        }
         let (user, password, after_user) = split_userinfo(rest).map_err(|f| f.shifted(base))?;
         let base = base + rest.len() - after_user.len();
         let host_end = after_user.find([';', '?']).unwrap_or(after_user.len());
@@ -160,6 +164,20 @@ impl<'a> Uri<'a> {
         })
     }
 
+    fn of_opaque(scheme: Scheme<'a>, opaque: &'a str) -> Uri<'a> {
+        let host = Host::Name("");
+        Uri {
+            scheme,
+            user: None,
+            password: None,
+            host,
+            port: None,
+            params: "",
+            headers: "",
+            opaque,
+        }
+    }
+
     /// The URI parameters in order: name and value as they came, `None` for a flag.
     pub fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
         pieces(self.params.strip_prefix(';').unwrap_or_default(), ';')
@@ -187,16 +205,16 @@ impl<'a> Uri<'a> {
         self.opaque
     }
 
-    /// The value of a URI parameter, named in any case: `""` for a flag.
-    pub fn param(&self, name: &str) -> Option<&'a str> {
+    /// A URI parameter, named in any case: `Some(None)` for a flag, the value as it came.
+    pub fn param(&self, name: &str) -> Option<Option<&'a str>> {
         self.params()
             .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.unwrap_or_default())
+            .map(|(_, value)| value)
     }
 
     /// The `transport` parameter as it came.
     pub fn transport(&self) -> Option<&'a str> {
-        self.param("transport")
+        self.param("transport").flatten()
     }
 
     /// Whether the `lr` parameter is there, with whatever value (RFC 3261 §19.1.1).
@@ -206,7 +224,7 @@ impl<'a> Uri<'a> {
 
     /// Whether the scheme is `sip` or `sips`.
     pub fn is_sip(&self) -> bool {
-        !matches!(self.scheme, Scheme::Other(_))
+        matches!(self.scheme, Scheme::Sip | Scheme::Sips)
     }
 
     /// Whether the scheme is `sips`.
@@ -293,16 +311,7 @@ impl UriBuf {
     /// The parts.
     pub fn uri(&self) -> Uri<'_> {
         // the text parsed when it was taken in; an opaque URI is what could not happen
-        Uri::parse(&self.text).unwrap_or(Uri {
-            scheme: Scheme::Other(""),
-            user: None,
-            password: None,
-            host: Host::Name(""),
-            port: None,
-            params: "",
-            headers: "",
-            opaque: &self.text,
-        })
+        Uri::parse(&self.text).unwrap_or(Uri::of_opaque(Scheme::Other(""), &self.text))
     }
 }
 

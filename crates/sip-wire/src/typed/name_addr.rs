@@ -106,7 +106,7 @@ fn has_param_before(value: &[u8], from: usize, to: usize) -> bool {
 /// A scheme, a colon and something after it, all visible ASCII or UTF-8, none of `<>"`.
 fn check_uri(uri: &[u8]) -> Result<&str, Fault> {
     let illegal = |c: &u8| *c <= b' ' || *c == 0x7f || matches!(c, b'<' | b'>' | b'"');
-    if let Some(bad) = uri.iter().position(|c| illegal(c)) {
+    if let Some(bad) = uri.iter().position(illegal) {
         return Err(FaultKind::Text.at(bad));
     }
     let text = std::str::from_utf8(uri).map_err(|e| FaultKind::Text.at(e.valid_up_to()))?;

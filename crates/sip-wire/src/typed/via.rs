@@ -11,6 +11,8 @@ use crate::{Fault, FaultKind, Host, Params};
 pub struct Via<'a> {
     /// The transport as it came, such as `UDP`; compares without regard to case.
     pub transport: &'a str,
+    /// `host [ ":" port ]` as it came.
+    pub sent_by: &'a str,
     /// The host of sent-by.
     pub host: Host<'a>,
     /// The port of sent-by.
@@ -70,9 +72,8 @@ impl<'a> Via<'a> {
         let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
         let sent_by = rest.get(..end).unwrap_or_default();
         let sent_by = std::str::from_utf8(sent_by).map_err(|_| FaultKind::Host.at(i))?;
-        let (host, port) =
-            Host::parse_with_port(sent_by.trim_matches(|c: char| c.is_ascii() && is_lws(c as u8)))
-                .map_err(|f| f.shifted(i))?;
+        let sent_by = sent_by.trim_matches(|c: char| c.is_ascii() && is_lws(c as u8));
+        let (host, port) = Host::parse_with_port(sent_by).map_err(|f| f.shifted(i))?;
         let (mut branch, mut received, mut rport, mut bad_rport) = (None, None, None, false);
         let params = Params::parse_with(rest.get(end..).unwrap_or_default(), |param| {
             let name = param.name;
@@ -92,6 +93,7 @@ impl<'a> Via<'a> {
         }
         Ok(Via {
             transport,
+            sent_by,
             host,
             port,
             branch,
