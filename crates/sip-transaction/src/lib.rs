@@ -28,7 +28,11 @@
 mod client;
 mod due;
 mod flow;
+mod response;
+mod server;
 
 pub use client::{Arrived, Branch, ClientKey, ClientTransactions, Elapsed};
 pub use due::DueTimes;
 pub use flow::{Flow, Hop, Timers, Transmit, Transport};
+pub use response::{response, response_hop};
+pub use server::{Received, ServerKey, ServerTransactions};
