@@ -1,0 +1,108 @@
+//! The HTTP listener: JSON-RPC on `/mi`, `/RPC` and `/jsonrpc`, health, metrics, and a page that
+//! says what runs here.
+//!
+//! Slow and idle clients are bounded: 30 s for the head of a request (the next one of a kept
+//! connection too), 30 s for its body, 1 MiB, 1024 connections.
+
+mod metrics;
+mod pages;
+mod rpc;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::routing::{any, get};
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{ClientKey, EngineHandle};
+
+/// Bytes of a request's body at most.
+const BODY: usize = 1024 * 1024;
+/// How long a client may take for the head, and again for the body, of a request.
+const SLOW: Duration = Duration::from_secs(30);
+/// Connections at a time.
+const CONNECTIONS: usize = 1024;
+
+/// Serves one listener until `stop` is cancelled; then answers what is under way and returns.
+pub async fn serve(listener: std::net::TcpListener, engine: EngineHandle, stop: CancellationToken) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "HTTP cannot be served");
+            return;
+        }
+    };
+    let router = router(engine);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
+                Ok((stream, client)) => {
+                    connections.spawn(connection(stream, client, router.clone(), stop.clone()));
+                }
+                Err(error) => {
+                    // Out of descriptors: some connection has to end first.
+                    tracing::warn!(%error, "an HTTP client was not accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Shared {
+    engine: EngineHandle,
+}
+
+fn router(engine: EngineHandle) -> Router {
+    let rpc = any(rpc::handle);
+    Router::new()
+        .route("/mi", rpc.clone())
+        .route("/RPC", rpc.clone())
+        .route("/jsonrpc", rpc)
+        .route("/metrics", get(metrics::handle))
+        .route("/healthz", get(pages::health))
+        .route("/readyz", get(pages::ready))
+        .route("/", get(pages::front))
+        .fallback(pages::not_found)
+        .with_state(Shared { engine })
+}
+
+/// Who asks, for the handlers.
+fn client_key(request: &Request) -> ClientKey {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    let client = request.extensions().get::<SocketAddr>();
+    ClientKey::Http(client.copied().unwrap_or(unknown))
+}
+
+async fn connection(stream: TcpStream, client: SocketAddr, router: Router, stop: CancellationToken) {
+    // Answers are small, and scripts wait for them.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router.layer(Extension(client)));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOW)
+        // A client that has said all, such as `nc -N`, still wants its answer.
+        .half_close(true)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,69 @@
+//! Health, and the page that says what runs here.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use super::metrics::call;
+
+/// How long the engine may take to say that it runs.
+const READY: Duration = Duration::from_secs(2);
+
+const FRONT: &str = concat!(
+    r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>pua</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:3em auto;padding:0 1em}code,pre{background:#f3f3f3;padding:.1em .3em}pre{padding:1em;overflow-x:auto}</style>
+</head><body>
+<h1>pua "#,
+    env!("CARGO_PKG_VERSION"),
+    r#"</h1>
+<p>A presence user agent: it publishes SIP event state on behalf of programs that speak no SIP, and keeps it published.</p>
+<ul>
+<li><code>POST /mi</code>, <code>/RPC</code>, <code>/jsonrpc</code>: commands as JSON-RPC 2.0</li>
+<li><a href="/metrics">/metrics</a>: statistics for Prometheus</li>
+<li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>: whether it lives, whether it serves</li>
+</ul>
+<p>What is published now, from a shell:</p>
+<pre>curl -d '{"jsonrpc":"2.0","id":1,"method":"pua:list"}' http://HOST:PORT/mi</pre>
+<p>Every command: method <code>help</code>.</p>
+</body></html>
+"#
+);
+
+/// `/`
+pub(super) async fn front() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'",
+        ),
+    ];
+    (headers, FRONT).into_response()
+}
+
+/// `/healthz`: the process lives.
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// `/readyz`: the engine takes commands.
+pub(super) async fn ready(State(shared): State<Shared>) -> Response {
+    let asked = call(&shared.engine, "uptime", "{}");
+    match tokio::time::timeout(READY, asked).await {
+        Ok(Some(answer)) if answer.get("result").is_some() => "ready\n".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    }
+}
+
+/// Everything else.
+pub(super) async fn not_found(uri: Uri) -> Response {
+    let hint = match uri.path() {
+        "/RPC2" => "XML-RPC is not available in this version; JSON-RPC is at /RPC\n",
+        _ => "nothing here; JSON-RPC is at /mi\n",
+    };
+    (StatusCode::NOT_FOUND, hint).into_response()
+}

@@ -1,0 +1,65 @@
+//! JSON-RPC over HTTP POST.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pua_mi::Via;
+
+use super::{BODY, SLOW, Shared, client_key};
+use crate::ask::ask;
+
+/// Answers one request: 200 with the JSON document, also if it holds an error; 204 if there is
+/// nothing to answer.
+pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Response {
+    if request.method() != Method::POST {
+        let allow = [(header::ALLOW, "POST")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow, "POST a JSON-RPC document\n").into_response();
+    }
+    if is_foreign_page(request.headers()) {
+        return (StatusCode::FORBIDDEN, "not from the page of another site\n").into_response();
+    }
+    let client = client_key(&request);
+    let payload = match tokio::time::timeout(SLOW, body(request.into_body())).await {
+        Ok(Ok(payload)) => payload,
+        Ok(Err(status)) => return refuse(status),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT),
+    };
+    match ask(&shared.engine, payload, Via::Http, client).answer().await {
+        Some(answer) => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            (json, Body::from(answer)).into_response()
+        }
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+async fn body(body: Body) -> Result<Bytes, StatusCode> {
+    match Limited::new(body, BODY).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// The rest of the body is not read: the connection cannot be used again.
+fn refuse(status: StatusCode) -> Response {
+    let words = format!("{status}\n");
+    (status, [(header::CONNECTION, "close")], words).into_response()
+}
+
+/// A browser tells whose page sends a request. Nobody is asked for a password here, so the page of
+/// a stranger in the operator's browser must not publish.
+fn is_foreign_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let host = headers.get(header::HOST).map_or(&b""[..], |h| h.as_bytes());
+    let origin = origin.as_bytes();
+    let own = origin
+        .strip_prefix(b"http://")
+        .or_else(|| origin.strip_prefix(b"https://"));
+    own.is_none_or(|own| own != host)
+}
