@@ -8,14 +8,14 @@ use crate::engine::{ClientKey, EngineHandle, Submission};
 
 /// An answer that is on its way.
 #[derive(Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     payload: Bytes,
     via: Via,
     answer: Option<oneshot::Receiver<Option<Vec<u8>>>>,
 }
 
 /// Hands a request to the engine at once, so that requests keep their order.
-pub fn ask(engine: &EngineHandle, payload: Bytes, via: Via, client: ClientKey) -> Asked {
+pub(crate) fn ask(engine: &EngineHandle, payload: Bytes, via: Via, client: ClientKey) -> Asked {
     let (reply, answer) = oneshot::channel();
     let submission = Submission {
         payload: payload.clone(),
@@ -33,7 +33,7 @@ pub fn ask(engine: &EngineHandle, payload: Bytes, via: Via, client: ClientKey) -
 impl Asked {
     /// The answer's bytes; `None`: nothing is to be answered. The engine answers each request
     /// within a bounded time.
-    pub async fn answer(self) -> Option<Vec<u8>> {
+    pub(crate) async fn answer(self) -> Option<Vec<u8>> {
         match self.answer {
             None => refused(&self.payload, self.via, &MiError::busy()),
             Some(answer) => match answer.await {
@@ -50,6 +50,10 @@ impl Asked {
 /// An error for every call of a request, in the request's own dialect.
 fn refused(payload: &[u8], via: Via, error: &MiError) -> Option<Vec<u8>> {
     let request = Request::parse(payload, via);
-    let replies: Vec<Reply> = request.calls.iter().map(|_| Reply::Error(error.clone())).collect();
+    let replies: Vec<Reply> = request
+        .calls
+        .iter()
+        .map(|_| Reply::Error(error.clone()))
+        .collect();
     request.encode(&replies)
 }

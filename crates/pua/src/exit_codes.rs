@@ -1,24 +1,24 @@
 //! The exit codes of the program, the same for every command.
 
 /// Done.
-pub const DONE: u8 = 0;
+pub(crate) const DONE: u8 = 0;
 /// A fault of the program or the system.
-pub const INTERNAL: u8 = 1;
+pub(crate) const INTERNAL: u8 = 1;
 /// The command line is wrong.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// The configuration is wrong.
-pub const CONFIGURATION: u8 = 3;
+pub(crate) const CONFIGURATION: u8 = 3;
 /// The daemon cannot be reached.
-pub const UNREACHABLE: u8 = 4;
+pub(crate) const UNREACHABLE: u8 = 4;
 /// The daemon refuses: a bad parameter, no such publication.
-pub const REFUSED_BY_DAEMON: u8 = 5;
+pub(crate) const REFUSED_BY_DAEMON: u8 = 5;
 /// The presence server refuses; its code is in the output.
-pub const REFUSED_BY_SERVER: u8 = 6;
+pub(crate) const REFUSED_BY_SERVER: u8 = 6;
 /// No answer in time.
-pub const NO_ANSWER: u8 = 7;
+pub(crate) const NO_ANSWER: u8 = 7;
 
 /// The table for help texts.
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
   1  internal fault

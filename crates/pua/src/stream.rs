@@ -30,7 +30,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const CHUNK: usize = 16 * 1024;
 
 /// Serves one listener until `stop` is cancelled; then answers what is under way and returns.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: std::os::unix::net::UnixListener,
     engine: EngineHandle,
     stop: CancellationToken,
@@ -139,5 +139,124 @@ impl Connection {
     async fn write(&mut self, answer: &[u8]) -> bool {
         let written = tokio::time::timeout(WRITE_TIMEOUT, self.stream.write_all(answer)).await;
         matches!(written, Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream as Client;
+    use std::path::PathBuf;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::engine::fake::Fake;
+
+    struct Served {
+        path: PathBuf,
+        stop: CancellationToken,
+        runtime: Option<tokio::runtime::Runtime>,
+        _engine: Fake,
+    }
+
+    impl Served {
+        fn new(name: &str, answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> Served {
+            let engine = Fake::start(answer);
+            let path = std::env::temp_dir().join(format!("pua-stream-{}-{name}", std::process::id()));
+            let _ = std::fs::remove_file(&path);
+            let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let stop = CancellationToken::new();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.spawn(serve(listener, engine.handle(), stop.clone()));
+            Served {
+                path,
+                stop,
+                runtime: Some(runtime),
+                _engine: engine,
+            }
+        }
+
+        fn connect(&self) -> Client {
+            Client::connect(&self.path).unwrap()
+        }
+    }
+
+    impl Drop for Served {
+        fn drop(&mut self) {
+            self.stop.cancel();
+            drop(self.runtime.take());
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    /// The request between brackets, and a line end; nothing for `quiet`.
+    fn echo(payload: &[u8]) -> Option<Vec<u8>> {
+        let text = String::from_utf8_lossy(payload).into_owned();
+        (text != "quiet").then(|| format!("[{text}]\n").into_bytes())
+    }
+
+    fn lines(stream: Client) -> Vec<String> {
+        let mut lines: Vec<String> = BufReader::new(stream).lines().map(|l| l.unwrap()).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn each_line_is_a_request_and_the_last_needs_no_line_end() {
+        let served = Served::new("lines", echo);
+        let mut stream = served.connect();
+        stream.write_all(b"a\r\n\n  \nquiet\nb\nc").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(lines(stream), ["[a]", "[b]", "[c]"]);
+    }
+
+    #[test]
+    fn a_request_in_pieces() {
+        let served = Served::new("pieces", echo);
+        let mut stream = served.connect();
+        for piece in ["on", "e", "\n", "two\n"] {
+            stream.write_all(piece.as_bytes()).unwrap();
+        }
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(lines(stream), ["[one]", "[two]"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let served = Served::new("endless", echo);
+        let mut stream = served.connect();
+        let mut writer = stream.try_clone().unwrap();
+        let thread = std::thread::spawn(move || {
+            let chunk = vec![b'x'; 64 * 1024];
+            while writer.write_all(&chunk).is_ok() {}
+        });
+        let mut answer = Vec::new();
+        // The connection is reset because there is more than was read.
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.starts_with(b"{\"jsonrpc\":\"2.0\",\"error\""));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_under_way_is_answered_after_the_stop() {
+        let (asked, was_asked) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let served = Served::new("stop", move |payload| {
+            asked.send(()).unwrap();
+            may_go.recv().unwrap();
+            echo(payload)
+        });
+        let mut stream = served.connect();
+        stream.write_all(b"late\n").unwrap();
+        was_asked.recv().unwrap();
+        served.stop.cancel();
+        go.send(()).unwrap();
+        assert_eq!(lines(stream), ["[late]"]);
     }
 }

@@ -9,7 +9,7 @@ use pua_core::Transport;
 
 /// A transport and an address to speak SIP on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SipListen {
+pub(crate) struct SipListen {
     /// UDP or TCP.
     pub transport: Transport,
     /// The address; port 0: the system chooses.
@@ -50,7 +50,7 @@ impl fmt::Display for SipListen {
 
 /// A datagram socket of the management interface.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum DatagramListen {
+pub(crate) enum DatagramListen {
     /// A UNIX socket.
     Unix(PathBuf),
     /// A UDP socket; port 0: the system chooses.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Where a setting was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// In a file. Line and column count from 1; the column in characters.
     File {
         /// The file's name as given.
@@ -33,7 +33,7 @@ impl fmt::Display for Place {
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The daemon does not start.
     Error,
     /// It starts, but somebody should look at it.
@@ -42,7 +42,7 @@ pub enum Severity {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// How bad it is.
     pub severity: Severity,
     /// Where; `None`: it follows from several settings, or from a missing one.
@@ -76,12 +76,12 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong with a configuration: at least one error.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub(crate) struct Faults(pub Vec<Fault>);
 
 impl Faults {
     /// How many errors, warnings not counted.
     #[must_use]
-    pub fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.0.iter().filter(|f| f.severity == Severity::Error).count()
     }
 

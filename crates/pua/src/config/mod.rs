@@ -19,27 +19,27 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::{DatagramListen, SipListen};
-pub use example::EXAMPLE;
-pub use fault::{Fault, Faults, Severity};
-pub use read::{Loaded, load};
+pub(crate) use address::{DatagramListen, SipListen};
+pub(crate) use example::EXAMPLE;
+pub(crate) use fault::{Fault, Faults, Severity};
+pub(crate) use read::{Loaded, load};
 
 /// Where the daemon's FIFO and sockets are if nothing else is said.
-pub const RUNTIME_DIR: &str = "/run/pua";
+pub(crate) const RUNTIME_DIR: &str = "/run/pua";
 
 /// A value that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// Wraps a secret.
-    pub fn new(value: impl Into<String>) -> Secret {
+    pub(crate) fn new(value: impl Into<String>) -> Secret {
         Secret(value.into())
     }
 
     /// The secret itself.
     #[must_use]
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Secret {
 
 /// Everything the operator sets.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The file it was read from; `None`: defaults and environment only.
     pub file: Option<PathBuf>,
     /// The next hop of every PUBLISH, a SIP URI; `None`: by the presentity's domain.
@@ -77,7 +77,7 @@ pub struct Config {
 
 /// The SIP side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sip {
+pub(crate) struct Sip {
     /// Where SIP is spoken; port 0: the system chooses.
     pub listen: Vec<SipListen>,
     /// `host[:port]` for Via and Contact when it differs from the listening address.
@@ -88,7 +88,7 @@ pub struct Sip {
 
 /// How publications are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish {
+pub(crate) struct Publish {
     /// The Expires asked for when the application leaves it open, in seconds.
     pub default_expires: u32,
     /// The least Expires asked for, in seconds; 0: what the application asks.
@@ -109,7 +109,7 @@ pub struct Publish {
 
 /// What becomes of the publications when the daemon stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnStop {
+pub(crate) enum OnStop {
     /// They are withdrawn from the server.
     Remove,
     /// They stand until their granted lifetime is over.
@@ -118,7 +118,7 @@ pub enum OnStop {
 
 /// Where the publications are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
+pub(crate) struct Store {
     /// Where.
     pub url: StoreUrl,
     /// Whether the configuration names the store, or the default applies.
@@ -129,7 +129,7 @@ pub struct Store {
 
 /// Where the publications are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreUrl {
+pub(crate) enum StoreUrl {
     /// Nowhere but in memory.
     Memory,
     /// In a SQLite database.
@@ -138,7 +138,7 @@ pub enum StoreUrl {
 
 /// When what was acknowledged is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
+pub(crate) enum Durability {
     /// Before the answer.
     Commit,
     /// Within 100 ms.
@@ -147,7 +147,7 @@ pub enum Durability {
 
 /// The management interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mi {
+pub(crate) struct Mi {
     /// `[mi.fifo]`; `None`: no FIFO.
     pub fifo: Option<Fifo>,
     /// `[mi.datagram]`; `None`: no datagram sockets.
@@ -158,7 +158,7 @@ pub struct Mi {
 
 /// The listening FIFO.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fifo {
+pub(crate) struct Fifo {
     /// Its path.
     pub path: PathBuf,
     /// Its permissions.
@@ -173,7 +173,7 @@ pub struct Fifo {
 
 /// The datagram sockets of the management interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Datagram {
+pub(crate) struct Datagram {
     /// The sockets.
     pub listen: Vec<DatagramListen>,
     /// Permissions of UNIX sockets.
@@ -184,7 +184,7 @@ pub struct Datagram {
 
 /// The stream sockets of the management interface (JSON lines).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stream {
+pub(crate) struct Stream {
     /// Paths of UNIX sockets.
     pub listen: Vec<PathBuf>,
     /// Permissions of the sockets.
@@ -195,7 +195,7 @@ pub struct Stream {
 
 /// The HTTP listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
+pub(crate) struct Http {
     /// Addresses; port 0: the system chooses.
     pub listen: Vec<std::net::SocketAddr>,
     /// Whether the configuration names them: a default that cannot be bound is a warning only.
@@ -204,7 +204,7 @@ pub struct Http {
 
 /// A user name and password for one digest realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
+pub(crate) struct Credential {
     /// The realm of the challenge; empty: any.
     pub realm: String,
     /// The user name.
@@ -215,7 +215,7 @@ pub struct Credential {
 
 /// The embedded presence server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// Whether it runs.
     pub enabled: bool,
     /// Where it listens; port 0: the system chooses.
@@ -232,7 +232,7 @@ pub struct Server {
 
 /// What is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     /// From which level on.
     pub level: LogLevel,
     /// In which form.
@@ -241,7 +241,7 @@ pub struct Log {
 
 /// A level of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
+pub(crate) enum LogLevel {
     /// Only what needs somebody's attention.
     Error,
     /// And what may.
@@ -256,7 +256,7 @@ pub enum LogLevel {
 
 /// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Lines for people.
     Text,
     /// One JSON object a line.

@@ -9,7 +9,7 @@ use super::{Config, environment};
 
 /// A configuration, and what somebody should look at.
 #[derive(Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The configuration.
     pub config: Config,
     /// Not wrong, but worth a look.
@@ -20,7 +20,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// Everything that is wrong, with the warnings among it.
-pub fn load(file: Option<&Path>) -> Result<Loaded, Faults> {
+pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Faults> {
     // What is not UTF-8 can be no setting of ours.
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -2,6 +2,8 @@
 //! sockets; HTTP and the stream socket run beside it and hand their requests over by
 //! [`EngineHandle`].
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod handle;
 
 use std::path::PathBuf;

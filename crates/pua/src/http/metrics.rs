@@ -17,7 +17,9 @@ use crate::engine::{ClientKey, EngineHandle};
 pub(super) async fn call(engine: &EngineHandle, method: &str, params: &str) -> Option<Value> {
     let request = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"{method}","params":{params}}}"#);
     let here = ClientKey::Http(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let answer = ask(engine, Bytes::from(request), Via::Http, here).answer().await?;
+    let answer = ask(engine, Bytes::from(request), Via::Http, here)
+        .answer()
+        .await?;
     serde_json::from_slice(&answer).ok()
 }
 

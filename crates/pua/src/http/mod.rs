@@ -32,7 +32,7 @@ const SLOW: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 1024;
 
 /// Serves one listener until `stop` is cancelled; then answers what is under way and returns.
-pub async fn serve(listener: std::net::TcpListener, engine: EngineHandle, stop: CancellationToken) {
+pub(crate) async fn serve(listener: std::net::TcpListener, engine: EngineHandle, stop: CancellationToken) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {

@@ -1,6 +1,8 @@
 //! JSON-RPC over HTTP POST.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,12 +13,21 @@ use pua_mi::Via;
 use super::{BODY, SLOW, Shared, client_key};
 use crate::ask::ask;
 
+/// Bytes and time spent on the rest of a body that is too large.
+const DRAIN: usize = 16 * BODY;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
 /// Answers one request: 200 with the JSON document, also if it holds an error; 204 if there is
 /// nothing to answer.
 pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Response {
     if request.method() != Method::POST {
         let allow = [(header::ALLOW, "POST")];
-        return (StatusCode::METHOD_NOT_ALLOWED, allow, "POST a JSON-RPC document\n").into_response();
+        return (
+            StatusCode::METHOD_NOT_ALLOWED,
+            allow,
+            "POST a JSON-RPC document\n",
+        )
+            .into_response();
     }
     if is_foreign_page(request.headers()) {
         return (StatusCode::FORBIDDEN, "not from the page of another site\n").into_response();
@@ -36,15 +47,39 @@ pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Re
     }
 }
 
-async fn body(body: Body) -> Result<Bytes, StatusCode> {
-    match Limited::new(body, BODY).collect().await {
+async fn body(mut body: Body) -> Result<Bytes, StatusCode> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > BODY {
+        drain(&mut body).await;
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    match Limited::new(&mut body, BODY).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(error) if error.is::<LengthLimitError>() => {
+            drain(&mut body).await;
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        }
         Err(_) => Err(StatusCode::BAD_REQUEST),
     }
 }
 
-/// The rest of the body is not read: the connection cannot be used again.
+/// Takes what a client goes on sending, for a while: clients that write all before they read would
+/// see a reset connection instead of the answer.
+async fn drain(body: &mut Body) {
+    let mut left = DRAIN;
+    let all = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(size) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_TIME, all).await;
+}
+
+/// The body was not read to its end: the connection cannot be used again.
 fn refuse(status: StatusCode) -> Response {
     let words = format!("{status}\n");
     (status, [(header::CONNECTION, "close")], words).into_response()

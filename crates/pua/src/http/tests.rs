@@ -1,0 +1,239 @@
+//! HTTP as clients speak it, against an engine that answers with what it was asked.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::engine::fake::Fake;
+
+/// A served listener, stopped at the end.
+struct Served {
+    address: SocketAddr,
+    stop: CancellationToken,
+    runtime: Option<tokio::runtime::Runtime>,
+    _engine: Fake,
+}
+
+impl Served {
+    fn new(answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> Served {
+        let engine = Fake::start(answer);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.spawn(serve(listener, engine.handle(), stop.clone()));
+        Served {
+            address,
+            stop,
+            runtime: Some(runtime),
+            _engine: engine,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap()
+    }
+
+    /// Sends the parts one by one and reads to the end of the stream.
+    fn exchange(&self, parts: &[&str]) -> String {
+        let mut stream = self.connect();
+        stream.set_nodelay(true).unwrap();
+        for part in parts {
+            stream.write_all(part.as_bytes()).unwrap();
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn post(&self, path: &str, headers: &str, body: &str) -> String {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        self.exchange(&[&head, body])
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.exchange(&[&format!(
+            "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        )])
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        drop(self.runtime.take());
+    }
+}
+
+/// Answers calls with their own id and method; notifications not at all.
+fn echo(payload: &[u8]) -> Option<Vec<u8>> {
+    let request: Value = serde_json::from_slice(payload).ok()?;
+    let id = request.get("id")?;
+    let result = match request["method"].as_str()? {
+        "get_statistics" => json!({"pua:publish_sent": 7, "pua:publications": 2, "mi:requests": 9}),
+        "list_statistics" => {
+            json!({"pua:publish_sent": "incremental", "pua:publications": "non-incremental", "mi:requests": "incremental"})
+        }
+        method => json!(method),
+    };
+    Some(
+        json!({"jsonrpc": "2.0", "result": result, "id": id})
+            .to_string()
+            .into_bytes(),
+    )
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap()
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+#[test]
+fn json_rpc_on_each_path_whatever_the_content_type() {
+    let served = Served::new(echo);
+    for path in ["/mi", "/RPC", "/jsonrpc"] {
+        for kind in [
+            "",
+            "Content-Type: application/json\r\n",
+            "Content-Type: text/plain\r\n",
+        ] {
+            let answer = served.post(path, kind, r#"{"jsonrpc":"2.0","id":"1","method":"which"}"#);
+            assert_eq!(status(&answer), "200");
+            assert!(
+                answer
+                    .to_ascii_lowercase()
+                    .contains("content-type: application/json\r\n"),
+                "{answer}"
+            );
+            assert_eq!(body(&answer), r#"{"id":"1","jsonrpc":"2.0","result":"which"}"#);
+        }
+    }
+}
+
+#[test]
+fn a_notification_is_answered_with_no_content() {
+    let served = Served::new(echo);
+    let answer = served.post("/mi", "", r#"{"jsonrpc":"2.0","method":"which"}"#);
+    assert_eq!((status(&answer), body(&answer)), ("204", ""));
+}
+
+#[test]
+fn only_post_is_allowed() {
+    let served = Served::new(echo);
+    let answer = served.get("/mi");
+    assert_eq!(status(&answer), "405");
+    assert!(
+        answer.to_ascii_lowercase().contains("allow: post\r\n"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_body_above_the_limit_is_refused() {
+    let served = Served::new(echo);
+    let announced = "POST /mi HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n";
+    assert_eq!(status(&served.exchange(&[announced])), "413");
+    assert_eq!(
+        status(&served.post("/mi", "", &"x".repeat(3 * 1024 * 1024))),
+        "413"
+    );
+    let fits = format!(r#"{{"id":1,"method":"x","pad":"{}"}}"#, "x".repeat(1_000_000));
+    assert_eq!(status(&served.post("/mi", "", &fits)), "200");
+}
+
+#[test]
+fn requests_of_one_connection_are_answered_in_order() {
+    let served = Served::new(echo);
+    let one = |id: u32, more: &str| {
+        let body = format!(r#"{{"id":{id},"method":"x"}}"#);
+        format!(
+            "POST /mi HTTP/1.1\r\nHost: h\r\n{more}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let answer = served.exchange(&[&one(1, ""), &one(2, ""), &one(3, "Connection: close\r\n")]);
+    let ids: Vec<&str> = answer
+        .match_indices(r#"{"id":"#)
+        .map(|(i, _)| &answer[i + 6..i + 7])
+        .collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+}
+
+#[test]
+fn pages_of_other_sites_cannot_publish() {
+    let served = Served::new(echo);
+    let request = r#"{"id":1,"method":"x"}"#;
+    assert_eq!(
+        status(&served.post("/mi", "Origin: http://evil.example\r\n", request)),
+        "403"
+    );
+    assert_eq!(status(&served.post("/mi", "Origin: null\r\n", request)), "403");
+    assert_eq!(
+        status(&served.post("/mi", "Origin: http://h\r\n", request)),
+        "200"
+    );
+}
+
+#[test]
+fn health_readiness_metrics_and_the_front_page() {
+    let served = Served::new(echo);
+    assert_eq!(body(&served.get("/healthz")), "ok\n");
+    assert_eq!(body(&served.get("/readyz")), "ready\n");
+    assert!(body(&served.get("/")).contains("POST /mi"));
+    assert_eq!(status(&served.get("/nothing")), "404");
+    let metrics = served.get("/metrics");
+    for line in [
+        "# TYPE pua_publish_sent_total counter\npua_publish_sent_total 7\n",
+        "# TYPE pua_publications gauge\npua_publications 2\n",
+        "pua_mi_requests_total 9\n",
+        "pua_build_info{version=",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+}
+
+#[test]
+fn an_engine_that_is_gone_is_not_ready_and_says_so() {
+    let served = Served::new(|_| panic!("the engine stops here"));
+    assert_eq!(status(&served.get("/readyz")), "503");
+    assert_eq!(status(&served.get("/metrics")), "503");
+}
+
+#[test]
+fn what_is_under_way_is_answered_after_the_stop() {
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let served = Served::new(move |payload| {
+        asked.send(()).unwrap();
+        may_go.recv().unwrap();
+        echo(payload)
+    });
+    let mut stream = served.connect();
+    let body = r#"{"id":1,"method":"x"}"#;
+    write!(
+        stream,
+        "POST /mi HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    was_asked.recv().unwrap();
+    served.stop.cancel();
+    go.send(()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), "200");
+}
