@@ -32,7 +32,7 @@ pub fn response<'b>(
     printer.copy_first(HeaderName::From, headers);
     match (headers.get(HeaderName::To), to_tag) {
         (Some(to), Some(tag)) if !has_tag(to) => {
-            printer.header_parts(HeaderName::To, &[to, b";tag=", tag.as_bytes()]);
+            printer.header(HeaderName::To, [to, b";tag=", tag.as_bytes()].concat());
         }
         _ => {
             printer.copy_first(HeaderName::To, headers);
