@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::message::{Head, Length, line_end};
+use crate::message::{Head, Length, LineEnd};
 use crate::{Fault, FaultKind, HeaderName, Limits, ParseError, ParseErrorKind};
 
 /// What was cut.
@@ -55,6 +55,8 @@ pub struct Framer {
     row: usize,
     /// Rows scanned, the start line included.
     rows: usize,
+    /// What the start line ended with.
+    ends: LineEnd,
     /// The whole length of the message at the front, once its head is complete.
     total: Option<usize>,
     /// Whether the last octets taken were a single CRLF, which may have been half of a ping.
@@ -71,6 +73,7 @@ impl Framer {
             scanned: 0,
             row: 0,
             rows: 0,
+            ends: LineEnd::CrLf,
             total: None,
             half_ping: false,
             error: None,
@@ -124,8 +127,6 @@ impl Framer {
             }
         };
         if self.buffer.len() < total {
-            // known from here on, so that the buffer grows once
-            self.buffer.reserve(total - self.buffer.len());
             return Ok(None);
         }
         let message = self.buffer.split_to(total).freeze();
@@ -174,7 +175,14 @@ impl Framer {
             return Err(ParseErrorKind::StartLine.at(0));
         }
         loop {
-            let Some(end) = line_end(&self.buffer, self.scanned)? else {
+            let found = match self.rows {
+                0 => LineEnd::detect(&self.buffer, self.scanned)?.map(|(end, ends)| {
+                    self.ends = ends;
+                    end
+                }),
+                _ => self.ends.find(&self.buffer, self.scanned)?,
+            };
+            let Some(end) = found else {
                 // a CR at the end is looked at again, with the LF that should follow
                 let trailing = usize::from(self.buffer.last() == Some(&b'\r'));
                 self.scanned = self.buffer.len() - trailing;
@@ -183,7 +191,7 @@ impl Framer {
                 }
                 return self.check_length().map(|()| None);
             };
-            let next = end + 2;
+            let next = end + self.ends.len();
             if self.rows > 0 && end == self.row {
                 return Ok(Some(self.total(next)));
             }
@@ -203,7 +211,8 @@ impl Framer {
                 if continued {
                     return Err(ParseErrorKind::FoldedStartLine.at(next));
                 }
-                crate::StartLine::parse(self.buffer.get(..end).unwrap_or_default(), self.limits.uri)?;
+                self.ends
+                    .start_line(self.buffer.get(..end).unwrap_or_default(), self.limits.uri)?;
             }
             self.scanned = next;
             if !continued {
@@ -226,7 +235,7 @@ impl Framer {
     /// The length of the message whose head ends at `end`.
     fn total(&self, end: usize) -> Result<usize, FrameError> {
         let octets = self.buffer.get(..end).unwrap_or_default();
-        let head = Head::parse(octets, 0, &self.limits).map_err(|e| self.refused(e))?;
+        let head = Head::parse(octets, 0, &self.limits, false).map_err(|e| self.refused(e))?;
         let kind = match head.length() {
             Length::Octets(length) => match end.checked_add(length) {
                 Some(total) if total <= self.limits.message => return Ok(total),

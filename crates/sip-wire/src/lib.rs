@@ -10,9 +10,11 @@
 //!
 //! # Line ends
 //!
-//! A line of a message head ends with CRLF and with nothing else. A CR or an LF that is not part
-//! of a CRLF refuses the whole message, in a datagram and on a stream alike: two readers that
-//! disagree on where a line ends could otherwise be made to see two different messages.
+//! The lines of a message head end with CRLF. A request whose first line ends with a bare LF is
+//! read too, if all its lines do: people and test tools send such. Any other CR or LF in a head
+//! refuses the whole message, in a datagram and on a stream alike, by the same code: two readers
+//! that disagree on where a line ends could otherwise be made to see two different messages, and
+//! what a CRLF-minded proxy passes on cannot have a first line that ends with LF.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -95,47 +95,99 @@ pub(crate) enum Length {
     Bad(Fault),
 }
 
-/// Finds the end of the line that begins or continues at `from`: the offset of its CRLF. `None` if
-/// it is not there yet.
-pub(crate) fn line_end(bytes: &[u8], from: usize) -> Result<Option<usize>, ParseError> {
-    let Some(at) = memchr::memchr2(b'\r', b'\n', bytes.get(from..).unwrap_or_default()) else {
-        return Ok(None);
-    };
-    let at = from + at;
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (Some(b'\r'), Some(b'\n')) => Ok(Some(at)),
-        (Some(b'\r'), None) => Ok(None),
-        _ => Err(ParseErrorKind::BareLineEnd.at(at)),
+/// What ends the lines of one message head: see the documentation of the crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineEnd {
+    CrLf,
+    Lf,
+}
+
+impl LineEnd {
+    /// Octets of it.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            LineEnd::CrLf => 2,
+            LineEnd::Lf => 1,
+        }
+    }
+
+    /// Finds the end of the start line that begins or continues at `from`, and with it what ends
+    /// the lines of this message. `None` if it is not there yet.
+    pub(crate) fn detect(bytes: &[u8], from: usize) -> Result<Option<(usize, LineEnd)>, ParseError> {
+        let Some(at) = memchr::memchr2(b'\r', b'\n', bytes.get(from..).unwrap_or_default()) else {
+            return Ok(None);
+        };
+        let at = from + at;
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'\n'), _) => Ok(Some((at, LineEnd::Lf))),
+            (_, Some(b'\n')) => Ok(Some((at, LineEnd::CrLf))),
+            (_, None) => Ok(None),
+            _ => Err(ParseErrorKind::BareLineEnd.at(at)),
+        }
+    }
+
+    /// Finds the end of the line that begins or continues at `from`. `None` if it is not there yet.
+    pub(crate) fn find(self, bytes: &[u8], from: usize) -> Result<Option<usize>, ParseError> {
+        match LineEnd::detect(bytes, from)? {
+            Some((at, end)) if end != self => Err(ParseErrorKind::BareLineEnd.at(at)),
+            found => Ok(found.map(|(at, _)| at)),
+        }
+    }
+
+    /// Parses the start line. Only requests may have bare LFs: a reason phrase is whatever somebody
+    /// wrote, and proxies that do not take a LF for a line end pass one on.
+    pub(crate) fn start_line<'a>(
+        self,
+        line: &'a [u8],
+        uri_limit: usize,
+    ) -> Result<(StartLine<'a>, Option<Fault>), ParseError> {
+        let parsed = StartLine::parse(line, uri_limit)?;
+        match (self, &parsed.0) {
+            (LineEnd::Lf, StartLine::Status(_)) => Err(ParseErrorKind::BareLineEnd.at(line.len())),
+            _ => Ok(parsed),
+        }
     }
 }
 
 impl<'a> Head<'a> {
     /// Splits the head that begins at `from`. Used for datagrams, framed messages and by the
     /// framer, so that all agree on where lines, headers and bodies begin.
-    pub(crate) fn parse(bytes: &'a [u8], from: usize, limits: &Limits) -> Result<Head<'a>, ParseError> {
+    ///
+    /// With `closed`, nothing can come after `bytes`, so their end ends the head if the blank line
+    /// is missing.
+    pub(crate) fn parse(
+        bytes: &'a [u8],
+        from: usize,
+        limits: &Limits,
+        closed: bool,
+    ) -> Result<Head<'a>, ParseError> {
         let truncated = ParseErrorKind::Truncated.at(bytes.len());
-        let end = line_end(bytes, from)?.ok_or(truncated)?;
+        let (end, ends) = LineEnd::detect(bytes, from)?.ok_or(truncated)?;
         if end - from > limits.line {
             return Err(ParseErrorKind::LineTooLong.at(from));
         }
         let line = bytes.get(from..end).unwrap_or_default();
-        let (start, fault) = StartLine::parse(line, limits.uri).map_err(|e| ParseError {
+        let (start, fault) = ends.start_line(line, limits.uri).map_err(|e| ParseError {
             offset: from + e.offset,
             ..e
         })?;
         let mut fault = fault.map(|f| f.shifted(from));
         let mut headers = Headers::over(bytes);
-        let mut at = end + 2;
+        let mut at = end + ends.len();
         if matches!(bytes.get(at), Some(b' ' | b'\t')) {
             return Err(ParseErrorKind::FoldedStartLine.at(at));
         }
         loop {
-            let mut end = line_end(bytes, at)?.ok_or(truncated)?;
+            if closed && at == bytes.len() && !headers.is_empty() {
+                at -= ends.len();
+                break;
+            }
+            let mut end = ends.find(bytes, at)?.ok_or(truncated)?;
             if end == at {
                 break;
             }
-            while matches!(bytes.get(end + 2), Some(b' ' | b'\t')) {
-                end = line_end(bytes, end + 2)?.ok_or(truncated)?;
+            while matches!(bytes.get(end + ends.len()), Some(b' ' | b'\t')) {
+                end = ends.find(bytes, end + ends.len())?.ok_or(truncated)?;
             }
             if end - at > limits.line {
                 return Err(ParseErrorKind::LineTooLong.at(at));
@@ -145,13 +197,13 @@ impl<'a> Head<'a> {
             }
             let bad = headers.add_row(at, end)?;
             fault = fault.or(bad);
-            at = end + 2;
+            at = end + ends.len();
         }
         headers.check_hops(limits.via)?;
         Ok(Head {
             start,
             headers,
-            end: at + 2,
+            end: at + ends.len(),
             fault,
         })
     }
@@ -180,7 +232,7 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Parses a datagram. CRLFs before the start line are skipped (RFC 3261 §7.5), octets beyond
+    /// Parses a datagram. The blank line after the headers may be missing. Line ends before the start line are skipped (RFC 3261 §7.5), octets beyond
     /// Content-Length are dropped, and without Content-Length the body reaches to the end of the
     /// datagram (§18.3). A body shorter than Content-Length says is a fault.
     ///
@@ -194,10 +246,10 @@ impl<'a> Message<'a> {
             return Err(ParseErrorKind::KeepAlive.at(0));
         }
         let mut from = 0;
-        while bytes.get(from..).is_some_and(|b| b.starts_with(b"\r\n")) {
-            from += 2;
+        while matches!(bytes.get(from), Some(b'\r' | b'\n')) {
+            from += 1;
         }
-        let head = Head::parse(bytes, from, limits)?;
+        let head = Head::parse(bytes, from, limits, true)?;
         let rest = bytes.get(head.end..).unwrap_or_default();
         let (body, fault) = match head.length() {
             Length::Absent => (rest, None),
@@ -219,7 +271,7 @@ impl<'a> Message<'a> {
         if bytes.len() > limits.message {
             return Err(ParseErrorKind::MessageTooLong.at(limits.message));
         }
-        let head = Head::parse(bytes, 0, limits)?;
+        let head = Head::parse(bytes, 0, limits, false)?;
         let rest = bytes.get(head.end..).unwrap_or_default();
         let fault = match head.length() {
             Length::Absent => Some(FaultKind::Missing(HeaderName::ContentLength).at(head.end)),

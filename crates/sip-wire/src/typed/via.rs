@@ -62,9 +62,10 @@ impl<'a> Via<'a> {
             Ok((token, i))
         };
         let (protocol, _) = part(false)?;
-        let (version, _) = part(false)?;
+        let (_version, _) = part(false)?;
         let (transport, i) = part(true)?;
-        if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+        // A request of another version is answered too, with 505, along its own Vias.
+        if !protocol.eq_ignore_ascii_case(b"SIP") {
             return Err(FaultKind::Token.at(0));
         }
         let transport = std::str::from_utf8(transport).map_err(|_| FaultKind::Token.at(0))?;
