@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use event_packages::Package;
 
+pub use crate::headers::ExtraHeaders;
+use crate::{Reply, methods};
+
 /// A command with checked parameters, whatever the dialect it came in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -15,9 +18,9 @@ pub enum Command {
     /// One publication with all that is known of it.
     Show(Name),
     /// Take a publication back.
-    Remove(Name),
+    Remove(Target),
     /// Refresh now, and answer with the server's outcome.
-    Refresh(Name),
+    Refresh(Target),
     /// The commands' names, or the parameter lists of one.
     Which(Option<String>),
     /// What the commands are for, or what one is for.
@@ -44,6 +47,17 @@ pub enum Command {
     ResetStatistics(Vec<String>),
 }
 
+impl Command {
+    /// The answer to a command that is about the commands themselves: `which` and `help`. `None`: ask the daemon.
+    pub fn answer(&self) -> Option<Reply> {
+        match self {
+            Self::Which(command) => Some(methods::which(command.as_deref())),
+            Self::Help(command) => Some(methods::help(command.as_deref())),
+            _ => None,
+        }
+    }
+}
+
 /// The name by which a publication is found: presentity, event package and, where several stand side by side, an id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name {
@@ -55,6 +69,19 @@ pub struct Name {
     pub id: Option<String>,
 }
 
+/// A held publication that shall be removed or refreshed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Which publication.
+    pub name: Name,
+    /// The entity-tag that it must have, else 418 Wrong ETag.
+    pub etag: Option<String>,
+    /// When to answer.
+    pub wait: Wait,
+    /// How long the caller waits for the final response.
+    pub timeout: Duration,
+}
+
 /// How long the application wants the state to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
@@ -64,17 +91,20 @@ pub enum Lifetime {
     Seconds(NonZeroU32),
     /// `-1`: until told otherwise.
     Forever,
+    /// Not said, which only our own `pua:publish` allows: `publish.default_expires`.
+    Default,
 }
 
 /// When a publishing command is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wait {
-    /// With the server's final response.
+    /// With the server's final response: the default wherever an answer can be given.
     #[default]
     Final,
     /// Once the command is safe with the daemon.
     Accepted,
-    /// Not at all, beyond saying that it was understood.
+    /// Nobody waits. A caller that can be answered all the same is told at once that the command was taken
+    /// ([`crate::Reply::Accepted`]), as JSON-RPC demands of a call with an id.
     None,
 }
 
@@ -129,15 +159,4 @@ pub enum LogLevel {
     Debug,
     /// And everything.
     Trace,
-}
-
-/// Headers an application adds to a PUBLISH: checked lines, each ended by CRLF.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExtraHeaders(pub(crate) String);
-
-impl ExtraHeaders {
-    /// The header lines, each with its CRLF.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }

@@ -27,14 +27,26 @@
     )
 )]
 
+mod check;
+mod classic;
 pub mod command;
 mod error;
 mod fifo;
+mod framer;
+mod headers;
+mod json;
+mod json_print;
+mod methods;
+mod own;
+mod params;
+mod publish;
 mod reply;
 mod request;
 
 pub use command::Command;
 pub use error::MiError;
-pub use fifo::{FifoFramer, FifoRequest, ReplyName};
+pub use fifo::ReplyName;
+pub use framer::{FifoFramer, FifoRequest};
+pub use methods::spellings;
 pub use reply::{Next, Outcome, Reply};
-pub use request::{Call, Dialect, Request, Via};
+pub use request::{Answer, Call, Dialect, Request, Via};

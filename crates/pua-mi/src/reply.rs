@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::MiError;
+use crate::check::one_line;
 
 /// The answer to one call.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,13 @@ impl Outcome {
     /// Whether the server took the publication (a 2xx).
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.code)
+    }
+
+    /// `200 OK`: code and reason as one clean line.
+    pub(crate) fn status_line(&self) -> String {
+        let mut line = format!("{} {}", self.code, one_line(&self.reason));
+        line.truncate(line.trim_end_matches(' ').len());
+        line
     }
 }
 
