@@ -1,6 +1,8 @@
 """Management-interface clients that are not ours: a shell, opensips-cli, the opensips package for Python, curl."""
 
 import json
+import signal
+import socket
 import subprocess
 
 from opensips.mi import OpenSIPSMI, OpenSIPSMIException
@@ -195,6 +197,68 @@ class Datagrams(ClientCase):
             self.assertTrue(client.ask(":version:\n").startswith("200 OK\n"))
             answer = client.ask(ADMIN_GUIDE.replace(":fifo_test_reply", ":").rstrip("\n"))
             self.assertRegex(answer, r"\A200 OK\n200 OK\nETag:: tag-\d\nExpires:: 3600\n")
+
+
+class Bytes(ClientCase):
+    """What ready-made clients do not do, but the contract allows."""
+
+    def publish_params(self, **changed):
+        return {"presentity_uri": PRESENTITY, "expires": "60", "event_package": "presence", "content_type": "application/pidf+xml", "body": pidf(PRESENTITY, "x"), **changed}
+
+    def test_json_lines_over_the_stream(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(40)
+            client.connect(str(self.pua_daemon.stream_socket))
+            client.sendall((mi.request("version", {}, 1) + "\n" + '{"jsonrpc":"2.0","method":"version"}\n' + mi.request("pua_publish", self.publish_params(), "two") + "\n").encode())
+            lines = client.makefile("r", encoding="utf-8")
+            answers = {answer["id"]: answer for answer in (json.loads(lines.readline()), json.loads(lines.readline()))}
+            self.assertIn("Server", answers[1]["result"])
+            self.assertEqual(answers["two"]["result"]["reply"], "200 OK")
+
+    def test_several_requests_in_one_write_into_the_fifo(self):
+        replies = [mi.FifoReply(self.pua_daemon, f"reply{index}") for index in range(3)]
+        mi.write_fifo(self.pua_daemon, f":reply0:{mi.request('version', {}, 'a')}:reply1:{mi.request('which', {}, 'b')}:version:reply2\n\n::{mi.request('version', {}, 'd')}")
+        self.assertEqual(json.loads(replies[0].read())["id"], "a")
+        self.assertIn("pua_publish", json.loads(replies[1].read())["result"])
+        self.assertTrue(replies[2].read().startswith("200 OK\n"))
+
+    def test_kamailios_fifo_convention_names_the_reply_inside(self):
+        reply = mi.FifoReply(self.pua_daemon, "kamailio")
+        mi.write_fifo(self.pua_daemon, json.dumps({"jsonrpc": "2.0", "method": "pua.publish", "id": 9, "reply_name": "kamailio", "params": [
+            PRESENTITY, "600", "presence", "application/pidf+xml", ".", ".", ".", ".", pidf(PRESENTITY, "k")]}) + "\n")
+        self.assertEqual(json.loads(reply.read()), {"jsonrpc": "2.0", "id": 9, "result": {"SIP-ETag": "tag-0", "Expires": 600}})
+
+    def test_a_body_beyond_what_a_pipe_writes_at_once(self):
+        document = pidf(PRESENTITY, "long " * 3000).replace('"', "'")
+        text = f":pua_publish:{{name}}\n{PRESENTITY}\n600\npresence\napplication/pidf+xml\n.\n.\n{document}\n\n"
+        self.assertTrue(mi.fifo(self.pua_daemon, "long", text).startswith("200 OK\n200 OK\n"))
+        self.assertEqual(body(self.last), document)
+
+    def test_a_reply_name_with_a_path_is_refused_and_what_follows_is_served(self):
+        for name in ("../escape", "a/b", "a.b", "a\\b"):
+            mi.write_fifo(self.pua_daemon, f":version:{name}\n\n")
+        self.assertTrue(mi.fifo(self.pua_daemon, "after", ":version:{name}\n\n").startswith("200 OK\n"))
+        self.assertFalse((self.run_dir / "escape").exists())
+
+    def test_an_empty_open_and_close_disturbs_nothing(self):
+        for _ in range(20):
+            mi.write_fifo(self.pua_daemon, b"")
+        self.assertTrue(mi.fifo(self.pua_daemon, "after", ":version:{name}\n\n").startswith("200 OK\n"))
+
+    def test_a_removed_fifo_is_made_again(self):
+        self.pua_daemon.fifo.unlink()
+        self.pua_daemon.process.send(signal.SIGHUP)
+        self.pua_daemon.process.wait_ready("the FIFO is back", self.pua_daemon.fifo.is_fifo)
+        self.assertTrue(mi.fifo(self.pua_daemon, "after", ":version:{name}\n\n").startswith("200 OK\n"))
+
+    def test_nothing_is_injected_through_any_parameter(self):
+        for changed in ({"presentity_uri": "sip:a@b.example\r\nX-Bad: 1"}, {"presentity_uri": "sip:<x>@b.example"}, {"presentity_uri": "sip:a b@b.example"},
+                        {"event_package": "presence\r\nX-Bad: 1"}, {"content_type": "a/b\r\nX-Bad: 1"}, {"etag": "x\r\nX-Bad: 1"},
+                        {"extra_headers": "X-Good: 1\r\n\r\nbody"}, {"extra_headers": "X-Good: 1\r\n folded: 2"}, {"extra_headers": "Via: SIP/2.0/UDP x"},
+                        {"extra_headers": "l: 5"}, {"expires": "60\r\nX-Bad: 1"}, {"outbound_proxy": "sip:x\r\nX-Bad: 1"}):
+            answer = self.pua_daemon.call("pua_publish", **self.publish_params(**changed))
+            self.assertIn("error", answer, f"{changed}")
+        self.assertEqual(self.server.requests, [])
 
 
 class Curl(ClientCase):
