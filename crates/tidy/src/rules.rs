@@ -22,7 +22,7 @@ const MAX_TEST_LINES: usize = 1000;
 const MAX_INLINE_TESTS: usize = 150;
 
 /// What the sans-IO crates may not mention outside their tests.
-const IO_WORDS: [&str; 17] = [
+const IO_WORDS: [&str; 18] = [
     "tokio",
     "std::net::UdpSocket",
     "UdpSocket",
@@ -35,7 +35,8 @@ const IO_WORDS: [&str; 17] = [
     "std::env",
     "SystemTime",
     "Instant::now",
-    "rand::rng",
+    "rand::rng(",
+    "ThreadRng",
     "thread_rng",
     "from_os_rng",
     "println!",
