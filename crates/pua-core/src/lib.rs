@@ -34,9 +34,20 @@
 )]
 
 mod agent;
+mod auth;
 mod command;
 mod config;
+mod core;
+mod counters;
+mod epa;
+mod next_hop;
+mod next_hops;
 mod output;
+mod publication;
+mod random;
+mod request;
+mod schedule;
+mod uas;
 mod view;
 
 pub use agent::UserAgent;

@@ -9,11 +9,21 @@ use sip_transaction::{Flow, Hop, Transmit};
 use crate::command::{Command, CommandId, Document, Proxy, PublicationName};
 use crate::config::Config;
 
-/// A question to the resolver: the addresses (A and AAAA) of a host.
+/// A question that needs the world outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Query {
-    /// A host name.
-    pub host: Arc<str>,
+pub enum Query {
+    /// The addresses (A and AAAA) of a host; answer with [`Input::Resolved`].
+    Addresses {
+        /// A host name.
+        host: Arc<str>,
+    },
+    /// The address of this machine from which `towards` is reached, by the routing table; answer
+    /// with [`Input::Source`]. Asked when a listener is bound to the unspecified address, since
+    /// Via and Contact must name a real one.
+    Source {
+        /// The address to reach.
+        towards: IpAddr,
+    },
 }
 
 /// Why a host's addresses are not known.
@@ -63,10 +73,17 @@ pub enum Input<'a> {
     },
     /// The resolver's answer: the addresses in the order to try them, and how long they hold.
     Resolved {
-        /// What was asked.
-        query: Query,
+        /// The host name that was asked for.
+        host: Arc<str>,
         /// The answer.
         answer: Result<(Vec<IpAddr>, Duration), ResolveError>,
+    },
+    /// The routing table's answer.
+    Source {
+        /// What was asked.
+        towards: IpAddr,
+        /// Our address on that way; `None`: there is no way.
+        source: Option<IpAddr>,
     },
     /// A command of an application.
     Command(CommandId, Command),
@@ -81,7 +98,7 @@ pub enum Input<'a> {
 pub enum Output {
     /// Send this, now.
     Transmit(Transmit),
-    /// Ask the resolver; answer with [`Input::Resolved`].
+    /// Ask the resolver or the routing table.
     Resolve(Query),
     /// Write this to the store before the replies and events of the turn are released.
     Persist(Change),
@@ -129,6 +146,8 @@ pub struct PublicationRecord {
     pub proxy: Option<Proxy>,
     /// When it shall end; `None`: until further notice.
     pub until: Option<Instant>,
+    /// The application has withdrawn it, and the server is still to be told.
+    pub removing: bool,
     /// How often the application has changed it.
     pub revision: u64,
     /// The revision that the server has.

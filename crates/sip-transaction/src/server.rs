@@ -7,10 +7,11 @@
 //! | `Completed` | datagrams: until timer J; streams: not at all | until the ACK or timer H; datagrams: timer G repeats the response |
 //! | `Confirmed` | | datagrams: until timer I |
 
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use sip_wire::{Essentials, Message, Method};
 use slab::Slab;
 
@@ -27,6 +28,8 @@ pub struct ServerKey(u32);
 pub enum Received {
     /// A new one: answer it with [`ServerTransactions::respond`].
     Fresh(ServerKey),
+    /// The same request has come by another way already: answer it with 482 (§8.2.2.2).
+    Merged(ServerKey),
     /// A repetition: send this, if it was answered already.
     Repeated(Option<Transmit>),
     /// An ACK, which is never answered.
@@ -49,6 +52,8 @@ enum State {
 struct Entry {
     /// By which it is found; empty if it need not be.
     id: Box<[u8]>,
+    /// By which the same request is recognised that comes by another way.
+    origin: Option<u64>,
     invite: bool,
     flow: Flow,
     hop: Hop,
@@ -60,6 +65,8 @@ pub struct ServerTransactions {
     timers: Timers,
     entries: Slab<Entry>,
     by_id: HashMap<Box<[u8]>, u32>,
+    /// Requests outside a dialog by a seeded hash of From tag, Call-ID and CSeq.
+    origins: HashSet<u64>,
     due: DueTimes,
     /// A buffer for identifiers.
     id: Vec<u8>,
@@ -73,6 +80,7 @@ impl ServerTransactions {
             timers,
             entries: Slab::new(),
             by_id: HashMap::new(),
+            origins: HashSet::new(),
             due: DueTimes::new(now),
             id: Vec::with_capacity(128),
         }
@@ -123,8 +131,18 @@ impl ServerTransactions {
         } else {
             Box::default()
         };
+        let origin = match (essentials.from_tag, essentials.to_tag) {
+            (Some(tag), None) if findable => {
+                let cseq = &essentials.cseq;
+                let parts = (tag, essentials.call_id, cseq.number, cseq.method.as_str());
+                Some(self.by_id.hasher().hash_one(parts))
+            }
+            _ => None,
+        };
+        let merged = origin.is_some_and(|origin| !self.origins.insert(origin));
         let index = self.entries.insert(Entry {
             id: id.clone(),
+            origin: origin.filter(|_| !merged),
             invite,
             flow: *flow,
             hop: response_hop(&essentials.top_via, flow),
@@ -133,7 +151,11 @@ impl ServerTransactions {
         if findable {
             self.by_id.insert(id, index);
         }
-        Received::Fresh(ServerKey(index))
+        if merged {
+            Received::Merged(ServerKey(index))
+        } else {
+            Received::Fresh(ServerKey(index))
+        }
     }
 
     fn repeated(&mut self, now: Instant, index: u32, acknowledges: bool) -> Received {
@@ -277,10 +299,14 @@ impl ServerTransactions {
 
     fn remove(&mut self, index: u32) {
         self.due.clear(index);
-        if let Some(entry) = self.entries.try_remove(index as usize)
-            && !entry.id.is_empty()
-        {
+        let Some(entry) = self.entries.try_remove(index as usize) else {
+            return;
+        };
+        if !entry.id.is_empty() {
             self.by_id.remove(&entry.id);
+        }
+        if let Some(origin) = entry.origin {
+            self.origins.remove(&origin);
         }
     }
 }

@@ -51,7 +51,7 @@ impl Bench {
 
     fn fresh(&mut self, ms: u64, text: &str) -> ServerKey {
         match self.receive(ms, text) {
-            Received::Fresh(key) => key,
+            Received::Fresh(key) | Received::Merged(key) => key,
             other => panic!("{other:?}"),
         }
     }
@@ -287,4 +287,31 @@ fn a_response_keeps_the_tag_that_is_there() {
     )
     .body(None, b"");
     assert!(!String::from_utf8(out).unwrap().contains("ours"));
+}
+
+/// R3261-083: the same request by another way, told apart from a repetition.
+#[test]
+fn r3261_083_the_same_request_by_two_ways() {
+    let mut bench = Bench::new(Transport::Udp);
+    let to = "<sip:a@example.com>";
+    assert!(matches!(
+        bench.receive(0, &request("OPTIONS", VIA, to)),
+        Received::Fresh(_)
+    ));
+    let other = request("OPTIONS", "SIP/2.0/UDP host.example.com;branch=z9hG4bK-2", to);
+    let Received::Merged(key) = bench.receive(0, &other) else {
+        panic!("not told apart")
+    };
+    bench
+        .transactions
+        .respond(bench.at(0), key, Bytes::new())
+        .unwrap();
+    assert!(matches!(bench.receive(1, &other), Received::Repeated(Some(_))));
+    // In a dialog a copy is caught by its CSeq, not here.
+    let inside = request(
+        "OPTIONS",
+        "SIP/2.0/UDP host.example.com;branch=z9hG4bK-3",
+        "<sip:a@example.com>;tag=1",
+    );
+    assert!(matches!(bench.receive(1, &inside), Received::Fresh(_)));
 }

@@ -1,0 +1,125 @@
+//! What publications and subscriptions share: transactions, next hops, identifiers, counters,
+//! and the queue of outputs.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip_transaction::{ClientTransactions, Transport};
+
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::next_hop::Selection;
+use crate::next_hops::NextHops;
+use crate::output::Output;
+use crate::random::Random;
+
+/// How many of our own names in Via are remembered.
+const SENT_BY: usize = 32;
+
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) random: Random,
+    pub(crate) clients: ClientTransactions,
+    pub(crate) hops: NextHops,
+    pub(crate) counters: Counters,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Our names in Via, by transport and source address.
+    sent_by: Vec<(Transport, IpAddr, Arc<str>)>,
+    /// A buffer for headers that are written before the message.
+    pub(crate) rows: Vec<u8>,
+}
+
+impl Core {
+    pub(crate) fn new(now: Instant, config: Config, seed: [u8; 32]) -> Self {
+        let mut random = Random::new(seed, config.slot);
+        let clients = ClientTransactions::new(now, config.timers, config.slot, random.seed());
+        Core {
+            config,
+            random,
+            clients,
+            hops: NextHops::new(now),
+            counters: Counters::default(),
+            outputs: VecDeque::new(),
+            sent_by: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Applies a changed configuration; requests under way go on.
+    pub(crate) fn configure(&mut self, now: Instant, config: Config) {
+        self.clients.set_timers(config.timers);
+        self.hops.configure(now, &config.pacing);
+        self.config = config;
+    }
+
+    /// `host:port` for the Via of a request that leaves by `transport` from `source`
+    /// (RFC 3261 §18.1.1): where we listen, so that a response without the connection finds us.
+    pub(crate) fn sent_by(&mut self, transport: Transport, source: IpAddr) -> Arc<str> {
+        if let Some((_, _, text)) = self
+            .sent_by
+            .iter()
+            .find(|(t, ip, _)| *t == transport && *ip == source)
+        {
+            return text.clone();
+        }
+        let text: Arc<str> = match &self.config.advertise {
+            Some(advertise) => advertise.clone(),
+            None => {
+                let fits = |addr: &std::net::SocketAddr| addr.is_ipv4() == source.is_ipv4();
+                let mut listeners = self.config.listen.iter().filter(|(_, addr)| fits(addr));
+                let port = listeners
+                    .clone()
+                    .find(|(listener, _)| *listener == transport)
+                    .or_else(|| listeners.next())
+                    .map_or(5060, |(_, addr)| addr.port());
+                Arc::from(std::net::SocketAddr::new(source, port).to_string())
+            }
+        };
+        if self.sent_by.len() >= SENT_BY {
+            self.sent_by.remove(0);
+        }
+        self.sent_by.push((transport, source, text.clone()));
+        text
+    }
+
+    /// Whether a response with this sent-by in its top Via is for us (RFC 3261 §18.1.2).
+    pub(crate) fn is_our_name(&self, sent_by: &str) -> bool {
+        self.sent_by
+            .iter()
+            .any(|(_, _, text)| text.eq_ignore_ascii_case(sent_by))
+    }
+
+    /// Chooses the address of a next hop; asks for addresses if they are not known. `owner` is
+    /// woken when they are.
+    pub(crate) fn select(&mut self, now: Instant, index: u32, tried: &[IpAddr], owner: u64) -> Selection {
+        for _ in 0..2 {
+            let Some(hop) = self.hops.get(index) else {
+                return Selection::None {
+                    why: "the next hop is gone",
+                };
+            };
+            match hop.select(now, tried) {
+                Selection::Ask => {
+                    let outputs = &mut self.outputs;
+                    self.hops
+                        .ask(now, index, &self.config, &mut |output| outputs.push_back(output));
+                }
+                Selection::Wait => {
+                    if !hop.waiting.contains(&owner) {
+                        hop.waiting.push(owner);
+                    }
+                    return Selection::Wait;
+                }
+                selection => return selection,
+            }
+        }
+        if let Some(hop) = self.hops.get(index)
+            && !hop.waiting.contains(&owner)
+        {
+            hop.waiting.push(owner);
+        }
+        Selection::Wait
+    }
+}

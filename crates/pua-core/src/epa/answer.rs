@@ -1,0 +1,616 @@
+//! Final responses to PUBLISH: what each means for the publication (RFC 3903 §4 and §5).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_digest::Challenge;
+use sip_transaction::Hop;
+use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, NameAddr, StatusLine, Uri};
+
+use super::settle::{Failure, cleaned_reason};
+use super::{Ending, Epa, OVERSHOOT, index_of, next_cseq};
+use crate::auth::Asker;
+use crate::core::Core;
+use crate::next_hops::destination;
+use crate::output::{Change, Event, FailureOrigin, Next, Outcome, Output};
+use crate::publication::response::Verdict;
+use crate::publication::{Cause, Desire, Exchange, Granted, Last, Operation, Redirect, Standing, State};
+use crate::schedule::{Patience, obeyed, refresh_after};
+
+/// How often a request is repeated with a longer Expires.
+const TOO_BRIEF: u8 = 2;
+/// The largest Min-Expires that is followed, in seconds: a month.
+const MIN_EXPIRES: u32 = 31 * 24 * 3600;
+/// URIs of redirections that are tried.
+const REDIRECTIONS: usize = 5;
+
+impl Epa {
+    /// Takes in the final response that ended a transaction.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        owner: u64,
+        hop: Hop,
+        status: &StatusLine<'_>,
+        message: &Message<'_>,
+    ) {
+        let (index, serial) = index_of(owner);
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let own = publication.next_hop;
+        let Some(exchange) = publication.exchange(serial) else {
+            return;
+        };
+        let next_hop = exchange
+            .redirect
+            .as_ref()
+            .map_or(own, |redirect| redirect.next_hop);
+        let verdict = Verdict::of(status.code);
+        // Any answer but 503 shows that the server is there.
+        if verdict != Verdict::ServerUnavailable
+            && core
+                .hops
+                .get(next_hop)
+                .is_some_and(|hop_state| hop_state.answered(hop.addr.ip()))
+        {
+            self.server_is_back(now, core, next_hop);
+        }
+        let failure = || Failure::response(status.code, status.reason, message, hop);
+        match verdict {
+            Verdict::Granted => self.granted(now, core, index, next_hop, hop, status, message),
+            Verdict::Challenged => self.challenged(now, core, index, next_hop, message, failure()),
+            Verdict::Forgotten => self.forgotten(now, core, index, next_hop, hop, failure()),
+            Verdict::TooBrief => self.too_brief(now, core, index, next_hop, message, failure()),
+            Verdict::Redirected => self.redirected(now, core, index, message, failure()),
+            Verdict::ServerUnavailable => {
+                let failure = failure();
+                let fraction = core.random.fraction();
+                if let Some(hop_state) = core.hops.get(next_hop) {
+                    match failure.retry_after {
+                        Some(seconds) => hop_state.block(now, hop.addr.ip(), obeyed(seconds)),
+                        None => hop_state.dead(now, hop.addr.ip()),
+                    }
+                    hop_state.failed(now, fraction);
+                }
+                if let Some(exchange) = self.exchange(index) {
+                    exchange.tried.push(hop.addr.ip());
+                }
+                self.attempt(now, core, index, Some(failure));
+            }
+            Verdict::TryLater | Verdict::NotServed | Verdict::RefusedUnlessRetryAfter | Verdict::Refused => {
+                let failure = failure();
+                let failure = match status.code {
+                    405 | 501 => failure.because("the server does not take PUBLISH"),
+                    489 => match failure.allow_events.clone() {
+                        Some(packages) => failure.because(format!(
+                            "the server does not take this event package; it takes: {packages}"
+                        )),
+                        None => failure.because("the server does not take this event package"),
+                    },
+                    415 => match message.headers.text(HeaderName::Accept) {
+                        Some(accept) => failure.because(format!(
+                            "the server takes only: {}",
+                            super::settle::clean(&accept)
+                        )),
+                        None => failure,
+                    },
+                    _ => failure,
+                };
+                self.fail(now, core, index, failure);
+            }
+        }
+    }
+
+    fn exchange(&mut self, index: u32) -> Option<&mut Exchange> {
+        match self
+            .publications
+            .get_mut(index as usize)
+            .map(|publication| &mut publication.state)
+        {
+            Some(State::Requesting(exchange)) => Some(exchange),
+            _ => None,
+        }
+    }
+
+    /// Sends the exchange's request once more, changed: a new request with the next CSeq.
+    fn again(&mut self, now: Instant, core: &mut Core, index: u32) {
+        if let Some(publication) = self.publications.get_mut(index as usize) {
+            publication.cseq = next_cseq(publication.cseq);
+            if let State::Requesting(exchange) = &mut publication.state {
+                exchange.tried.clear();
+                exchange.reconnected = false;
+            }
+        }
+        self.attempt(now, core, index, None);
+    }
+
+    /// 2xx.
+    #[allow(clippy::too_many_arguments)] // one call, from the dispatch above
+    fn granted(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        next_hop: u32,
+        hop: Hop,
+        status: &StatusLine<'_>,
+        message: &Message<'_>,
+    ) {
+        let etag = entity_tag(message);
+        let told = message
+            .headers
+            .get(HeaderName::Expires)
+            .and_then(DeltaSeconds::parse)
+            .map(|expires| expires.0);
+        if let Some(hop_state) = core.hops.get(next_hop) {
+            hop_state
+                .sessions
+                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        }
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let State::Requesting(exchange) = &mut publication.state else {
+            return;
+        };
+        let asked = exchange.expires;
+        let covered = exchange.revision;
+        let sent_at = exchange.sent_at;
+        let operation = exchange.operation.clone();
+        let recovered = exchange.forgotten || publication.standing == Standing::Lost;
+        if let Some(redirect) = exchange.redirect.take() {
+            core.hops.leave(redirect.next_hop);
+        }
+        if operation != Operation::Initial
+            && let Some(hop_state) = core.hops.get(next_hop)
+        {
+            hop_state.remembered();
+        }
+        let reason = cleaned_reason(status.code, status.reason);
+        publication.last = Some(Last {
+            code: status.code,
+            reason: reason.clone(),
+            at: now,
+        });
+        publication.failures = 0;
+        let removal = matches!(operation, Operation::Remove(_));
+        if told.is_none() && !removal {
+            core.counters.responses_without_expires += 1;
+        }
+        if etag.is_none() && !removal {
+            core.counters.responses_without_etag += 1;
+        }
+        let told = told.unwrap_or(asked);
+        let mut outcome = Outcome {
+            code: status.code,
+            reason,
+            origin: FailureOrigin::Server,
+            etag: etag.clone(),
+            expires: Some(told),
+            detail: None,
+            warning: None,
+            retry_after: None,
+            allow_events: None,
+            next: Next::Held,
+            server: Some(hop),
+            call_id: publication.call_id.clone(),
+            cseq: publication.cseq,
+        };
+        if removal {
+            self.removed(now, core, index, covered, outcome);
+            return;
+        }
+        if told == 0 {
+            // Gone as soon as it was there (R3903-36): as if it had failed.
+            publication.granted = None;
+            let retry_at = Self::retry_at(now, core, publication, Patience::Outage);
+            publication.state = State::Waiting {
+                retry_at,
+                held_off: false,
+            };
+            publication.standing = Standing::Lost;
+            let key = publication.key;
+            let cseq = publication.cseq;
+            outcome.next = Next::Retry { at: retry_at };
+            outcome.detail = Some("the server accepted it, but for no time at all".to_owned());
+            let change = Change::Granted {
+                key,
+                etag: None,
+                expires_at: None,
+                cseq,
+            };
+            core.outputs.push_back(Output::Persist(change));
+            self.answer(core, index, covered, &outcome);
+            self.arm(index);
+            self.release(now, core, index);
+            return;
+        }
+        let granted = told.min(asked);
+        let kept = match (&etag, &operation) {
+            // A tag that cannot be used: the old one stands, and a 412 heals it (R3903-46).
+            (None, Operation::Refresh(old) | Operation::Modify(old)) => Some(old.clone()),
+            _ => etag,
+        };
+        let expires_at = sent_at + Duration::from_secs(u64::from(granted));
+        publication.granted = Some(Granted {
+            etag: kept.clone(),
+            expires: granted,
+            expires_at,
+            server_until: sent_at + Duration::from_secs(u64::from(told)),
+            revision: covered,
+        });
+        publication.standing = Standing::Held;
+        let (key, cseq) = (publication.key, publication.cseq);
+        let name = &publication.name;
+        if recovered {
+            core.counters.recovered += 1;
+            let event = Event::Recovered {
+                name: name.clone(),
+                etag: kept.clone(),
+                expires: granted,
+            };
+            core.outputs.push_back(Output::Event(event));
+        } else if operation.has_body() {
+            let event = Event::Granted {
+                name: name.clone(),
+                etag: kept.clone(),
+                expires: granted,
+            };
+            core.outputs.push_back(Output::Event(event));
+        }
+        let change = Change::Granted {
+            key,
+            etag: kept,
+            expires_at: Some(expires_at),
+            cseq,
+        };
+        core.outputs.push_back(Output::Persist(change));
+        let behind = publication.is_behind();
+        // What lasts to the end needs no refresh.
+        let until = publication.until();
+        let lasts = until.is_some_and(|until| expires_at + OVERSHOOT >= until);
+        let refresh_at = (!lasts).then(|| sent_at + refresh_after(granted, core.random.fraction()));
+        publication.state = State::Published { refresh_at };
+        self.answer(core, index, covered, &outcome);
+        self.arm(index);
+        self.release(now, core, index);
+        if behind {
+            self.enqueue(now, core, index, Cause::Application);
+        }
+    }
+
+    /// The server has nothing of the publication any more, as was wanted.
+    fn removed(&mut self, now: Instant, core: &mut Core, index: u32, covered: u64, mut outcome: Outcome) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        publication.granted = None;
+        if publication.intent.desire == Desire::Gone {
+            outcome.next = Next::Ended;
+            self.answer(core, index, covered, &outcome);
+            self.end(now, core, index, Ending::Removed);
+            return;
+        }
+        // The application has changed its mind since.
+        outcome.next = Next::Retry { at: now };
+        publication.state = State::Published { refresh_at: None };
+        publication.standing = Standing::New;
+        let change = Change::Granted {
+            key: publication.key,
+            etag: None,
+            expires_at: None,
+            cseq: publication.cseq,
+        };
+        core.outputs.push_back(Output::Persist(change));
+        self.answer(core, index, covered, &outcome);
+        self.release(now, core, index);
+        self.enqueue(now, core, index, Cause::Application);
+    }
+
+    /// 401 and 407 (RFC 3261 §22): the same request with credentials.
+    fn challenged(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        next_hop: u32,
+        message: &Message<'_>,
+        failure: Failure,
+    ) {
+        core.counters.challenges += 1;
+        let rows = |name, asker| {
+            message
+                .headers
+                .all(name)
+                .filter_map(Challenge::parse)
+                .map(move |challenge| (asker, challenge))
+        };
+        let offered: Vec<(Asker, Challenge)> = rows(HeaderName::WwwAuthenticate, Asker::Server)
+            .chain(rows(HeaderName::ProxyAuthenticate, Asker::Proxy))
+            .collect();
+        let State::Requesting(exchange) = (match self.publications.get_mut(index as usize) {
+            Some(publication) => &mut publication.state,
+            None => return,
+        }) else {
+            return;
+        };
+        let Some(hop_state) = core.hops.get(next_hop) else {
+            return;
+        };
+        match hop_state
+            .sessions
+            .challenged(&offered, &core.config.credentials, &mut exchange.rounds)
+        {
+            Ok(()) => self.again(now, core, index),
+            Err(why) => self.fail(now, core, index, failure.because(why.to_string())),
+        }
+    }
+
+    /// 412 (RFC 3903 §4.1, §5): the entity-tag is worth nothing any more. What is wanted goes out
+    /// at once, whole.
+    fn forgotten(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        next_hop: u32,
+        hop: Hop,
+        failure: Failure,
+    ) {
+        core.counters.responses_412 += 1;
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let State::Requesting(exchange) = &mut publication.state else {
+            return;
+        };
+        match exchange.operation {
+            Operation::Initial => {
+                let failure = failure.because("the server refuses a condition that was not made");
+                self.fail(now, core, index, failure);
+            }
+            Operation::Remove(_) => {
+                let covered = exchange.revision;
+                let outcome = Outcome {
+                    code: 200,
+                    reason: Arc::from("OK"),
+                    origin: FailureOrigin::Server,
+                    etag: None,
+                    expires: Some(0),
+                    detail: Some(format!(
+                        "the server did not hold it any more: {} {}",
+                        failure.code, failure.reason
+                    )),
+                    warning: None,
+                    retry_after: None,
+                    allow_events: None,
+                    next: Next::Ended,
+                    server: Some(hop),
+                    call_id: publication.call_id.clone(),
+                    cseq: publication.cseq,
+                };
+                self.removed(now, core, index, covered, outcome);
+            }
+            Operation::Refresh(_) | Operation::Modify(_) => {
+                publication.granted = None;
+                exchange.forgotten = true;
+                let (key, cseq) = (publication.key, publication.cseq);
+                let change = Change::Granted {
+                    key,
+                    etag: None,
+                    expires_at: None,
+                    cseq,
+                };
+                core.outputs.push_back(Output::Persist(change));
+                let swept = core
+                    .hops
+                    .get(next_hop)
+                    .is_some_and(crate::next_hop::NextHop::forgot);
+                if publication.intent.desire == Desire::Gone {
+                    // Withdrawn in the meantime, and there is nothing left to withdraw.
+                    self.end(now, core, index, Ending::Removed);
+                } else {
+                    exchange.operation = Operation::Initial;
+                    self.load(now, core, index);
+                    self.again(now, core, index);
+                }
+                if swept {
+                    self.sweep(now, core, next_hop);
+                }
+            }
+        }
+    }
+
+    /// A server that has lost its state is told all of it again, now and at the paced rate,
+    /// instead of when each refresh is due.
+    fn sweep(&mut self, now: Instant, core: &mut Core, next_hop: u32) {
+        let held: Vec<u32> = self
+            .publications
+            .iter()
+            .filter(|(_, p)| p.next_hop == next_hop && matches!(p.state, State::Published { .. }))
+            .map(|(index, _)| index as u32)
+            .collect();
+        for index in held {
+            self.enqueue(now, core, index, Cause::Ourselves);
+        }
+    }
+
+    /// A server that had not been answering does: what waits for it goes now, at the paced rate.
+    fn server_is_back(&mut self, now: Instant, core: &mut Core, next_hop: u32) {
+        let waiting: Vec<u32> = self
+            .publications
+            .iter()
+            .filter(|(_, p)| {
+                p.next_hop == next_hop
+                    && p.patience == Patience::Outage
+                    && matches!(p.state, State::Waiting { held_off: false, .. })
+            })
+            .map(|(index, _)| index as u32)
+            .collect();
+        for index in waiting {
+            self.enqueue(now, core, index, Cause::Ourselves);
+        }
+        self.pump(now, core, next_hop);
+    }
+
+    /// 423 (RFC 3903 §5): once more, for longer; the publication still ends when it was to.
+    fn too_brief(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        next_hop: u32,
+        message: &Message<'_>,
+        failure: Failure,
+    ) {
+        core.counters.responses_423 += 1;
+        let least = message
+            .headers
+            .get(HeaderName::MinExpires)
+            .and_then(DeltaSeconds::parse)
+            .map(|least| least.0);
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let package = publication.name.package.clone();
+        let State::Requesting(exchange) = &mut publication.state else {
+            return;
+        };
+        let why = match least {
+            _ if matches!(exchange.operation, Operation::Remove(_)) => "the server finds a removal too brief",
+            None => "the server does not say which Expires it wants",
+            Some(least) if least <= exchange.expires => "the server wants no more than was asked for",
+            Some(least) if least > MIN_EXPIRES => "the Expires that the server wants is out of reason",
+            Some(_) if exchange.too_brief >= TOO_BRIEF => "the server wants ever more",
+            Some(least) => {
+                exchange.too_brief += 1;
+                exchange.expires = least;
+                if let Some(hop_state) = core.hops.get(next_hop) {
+                    hop_state.set_minimum(&package, least);
+                }
+                self.again(now, core, index);
+                return;
+            }
+        };
+        self.fail(now, core, index, failure.because(why));
+    }
+
+    /// 3xx (RFC 3261 §8.1.3.4): the Contacts by their q, none twice.
+    fn redirected(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        message: &Message<'_>,
+        failure: Failure,
+    ) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let own = publication.name.presentity.clone();
+        let route = core
+            .hops
+            .peek(publication.next_hop)
+            .and_then(|hop| hop.route.clone());
+        let own_hop = publication.next_hop;
+        let State::Requesting(exchange) = &mut publication.state else {
+            return;
+        };
+        let mut redirect = exchange.redirect.take().unwrap_or_else(|| Redirect {
+            uri: own.clone(),
+            next_hop: u32::MAX,
+            seen: vec![own],
+            rest: Vec::new(),
+        });
+        core.hops.leave(redirect.next_hop);
+        redirect.next_hop = u32::MAX;
+        let mut insecure = false;
+        let mut offered: Vec<(u32, Arc<str>)> = Vec::new();
+        for value in message.headers.list(HeaderName::Contact).take(REDIRECTIONS * 4) {
+            let Ok(contact) = NameAddr::parse(value) else {
+                continue;
+            };
+            let Ok(uri) = contact.uri() else { continue };
+            insecure |= uri.is_sips();
+            if !uri.is_sip() || destination(&uri).is_err() {
+                continue;
+            }
+            // A method or header fields of a stranger's URI are not followed (R3261-015).
+            let Some(text) = bare(contact.uri) else { continue };
+            let known = |seen: &Arc<str>| match (Uri::parse(seen), Uri::parse(&text)) {
+                (Ok(one), Ok(other)) => one.same_as(&other),
+                _ => false,
+            };
+            if !redirect.seen.iter().any(known) && redirect.seen.len() <= REDIRECTIONS {
+                let text: Arc<str> = Arc::from(text);
+                redirect.seen.push(text.clone());
+                offered.push((quality(contact.params.get("q")), text));
+            }
+        }
+        // The best last, since they are popped; stable, so that equal ones keep their order.
+        offered.reverse();
+        offered.sort_by_key(|(q, _)| *q);
+        redirect.rest.extend(offered.into_iter().map(|(_, uri)| uri));
+        let Some(uri) = redirect.rest.pop() else {
+            let why = if insecure {
+                "the server redirects to sips, which needs TLS and is not supported yet"
+            } else {
+                "the server redirects to nowhere that can be tried"
+            };
+            self.fail(now, core, index, failure.because(why));
+            return;
+        };
+        let pacing = core.config.pacing.clone();
+        let target = Uri::parse(&uri).ok().and_then(|uri| destination(&uri).ok());
+        redirect.next_hop = match (route, target) {
+            // Through a loose router to whatever Request-URI.
+            (Some(route), _) => match core.hops.peek(own_hop).map(|hop| hop.destination.clone()) {
+                Some(destination) => core.hops.join(now, destination, Some(route), &pacing),
+                None => u32::MAX,
+            },
+            (None, Some(target)) => core.hops.join(now, target, None, &pacing),
+            (None, None) => u32::MAX,
+        };
+        redirect.uri = uri;
+        if let Some(exchange) = self.exchange(index) {
+            exchange.redirect = Some(redirect);
+        }
+        self.again(now, core, index);
+    }
+}
+
+/// The entity-tag of a response, if there is exactly one and it is a token (RFC 3903 §11.3.1).
+fn entity_tag(message: &Message<'_>) -> Option<Arc<str>> {
+    let mut rows = message.headers.all(HeaderName::SipETag);
+    let row = rows.next()?;
+    if rows.next().is_some() {
+        return None;
+    }
+    EntityTag::parse(row).map(|etag| Arc::from(etag.as_str()))
+}
+
+/// A contact's q in thousandths; absent: 1.
+fn quality(q: Option<&str>) -> u32 {
+    let Some(q) = q else { return 1000 };
+    match q.trim().parse::<f64>() {
+        Ok(q) if (0.0..=1.0).contains(&q) => (q * 1000.0) as u32,
+        _ => 0,
+    }
+}
+
+/// A URI without header fields and `method`.
+fn bare(uri: &str) -> Option<String> {
+    let text = uri.split('?').next()?;
+    let mut parts = text.split(';');
+    let mut kept = parts.next()?.to_owned();
+    for part in parts {
+        let name = part.split('=').next().unwrap_or("");
+        if !name.eq_ignore_ascii_case("method") {
+            kept.push(';');
+            kept.push_str(part);
+        }
+    }
+    Some(kept)
+}

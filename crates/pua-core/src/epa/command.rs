@@ -1,0 +1,496 @@
+//! Commands of applications: they change what is wanted, and wait for the outcome.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event_packages::Package;
+use sip_wire::Uri;
+
+use super::{Epa, Presentity, Waiter};
+use crate::command::{Command, CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
+use crate::core::Core;
+use crate::next_hops::destination;
+use crate::output::{Change, Output, PublicationRecord, Refusal, Reply};
+use crate::publication::{Cause, Desire, Granted, Intent, Publication, Standing, State};
+use crate::schedule::{Patience, refresh_after};
+
+/// The longest that a command may wait for its outcome.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+impl Epa {
+    /// Takes a command. It is answered now or later, exactly once.
+    pub(crate) fn handle_command(&mut self, now: Instant, core: &mut Core, id: CommandId, command: Command) {
+        core.counters.commands += 1;
+        let wait = match &command {
+            Command::Publish(publish) => publish.wait,
+            Command::Remove(target) | Command::Refresh(target) => target.wait,
+        };
+        let taken = if self.stopping || self.waiters.len() >= core.config.limits.commands {
+            Err(Refusal::Busy)
+        } else {
+            match command {
+                Command::Publish(publish) => self.publish(now, core, id, publish),
+                Command::Remove(target) => self.remove(now, core, id, &target),
+                Command::Refresh(target) => self.refresh(now, core, id, &target),
+            }
+        };
+        if let Err(refusal) = taken {
+            core.counters.commands_refused += 1;
+            if wait != Wait::None {
+                core.outputs.push_back(Output::Reply(id, Reply::Refused(refusal)));
+            }
+        }
+    }
+
+    fn publish(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        id: CommandId,
+        publish: Publish,
+    ) -> Result<(), Refusal> {
+        let key = Uri::parse(&publish.name.presentity)
+            .map_err(|fault| Refusal::BadPresentity(fault.reason()))?
+            .key();
+        if let Some(document) = &publish.document
+            && document.body.len() > core.config.limits.body
+        {
+            return Err(Refusal::DocumentTooLarge(core.config.limits.body));
+        }
+        let until = match publish.lifetime {
+            Lifetime::UntilFurtherNotice => None,
+            Lifetime::Seconds(seconds) => Some(now + Duration::from_secs(u64::from(seconds.max(1)))),
+            Lifetime::Default => {
+                Some(now + Duration::from_secs(u64::from(core.config.default_expires.max(1))))
+            }
+        };
+        let index = match self.find(&key, &publish.name) {
+            Some(index) => {
+                self.check_tag(now, index, publish.if_match.as_ref())?;
+                self.change(
+                    now,
+                    core,
+                    index,
+                    publish.document,
+                    &publish.headers,
+                    publish.proxy,
+                )?;
+                if let Some(publication) = self.publications.get_mut(index as usize) {
+                    publication.intent.desire = Desire::Stand { until };
+                }
+                index
+            }
+            None => {
+                if publish.if_match.is_some() {
+                    return Err(Refusal::WrongEntityTag);
+                }
+                if self.publications.len() >= core.config.limits.publications {
+                    return Err(Refusal::TooManyPublications(core.config.limits.publications));
+                }
+                let document = match publish.document {
+                    Some(document) => Some(document),
+                    None if takes_no_body(&publish.name.package) => None,
+                    None => return Err(Refusal::NoDocument),
+                };
+                let intent = Intent {
+                    document,
+                    headers: publish.headers,
+                    proxy: publish.proxy,
+                    desire: Desire::Stand { until },
+                    revision: 0,
+                    document_revision: 1,
+                };
+                self.insert(now, core, key, publish.name, intent)?
+            }
+        };
+        self.wanted(now, core, index, id, publish.wait, publish.timeout);
+        Ok(())
+    }
+
+    fn remove(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        id: CommandId,
+        target: &Target,
+    ) -> Result<(), Refusal> {
+        let index = self.target(now, target)?;
+        if let Some(publication) = self.publications.get_mut(index as usize) {
+            publication.intent.desire = Desire::Gone;
+        }
+        self.wanted(now, core, index, id, target.wait, target.timeout);
+        Ok(())
+    }
+
+    fn refresh(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        id: CommandId,
+        target: &Target,
+    ) -> Result<(), Refusal> {
+        let index = self.target(now, target)?;
+        self.wanted(now, core, index, id, target.wait, target.timeout);
+        Ok(())
+    }
+
+    /// The publication that a command is about.
+    fn target(&self, now: Instant, target: &Target) -> Result<u32, Refusal> {
+        let uri =
+            Uri::parse(&target.name.presentity).map_err(|fault| Refusal::BadPresentity(fault.reason()))?;
+        let Some(index) = self.find(&uri.key(), &target.name) else {
+            return Err(if target.if_match.is_some() {
+                Refusal::WrongEntityTag
+            } else {
+                Refusal::NotFound
+            });
+        };
+        self.check_tag(now, index, target.if_match.as_ref())?;
+        Ok(index)
+    }
+
+    fn check_tag(&self, now: Instant, index: u32, if_match: Option<&Arc<str>>) -> Result<(), Refusal> {
+        let Some(given) = if_match else { return Ok(()) };
+        let held = self
+            .publications
+            .get(index as usize)
+            .and_then(|publication| publication.granted.as_ref())
+            .filter(|granted| granted.expires_at > now)
+            .and_then(|granted| granted.etag.as_ref());
+        if held == Some(given) {
+            Ok(())
+        } else {
+            Err(Refusal::WrongEntityTag)
+        }
+    }
+
+    /// Changes the document, headers and proxy of a held publication.
+    fn change(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        document: Option<Document>,
+        headers: &Arc<str>,
+        proxy: Option<crate::command::Proxy>,
+    ) -> Result<(), Refusal> {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return Ok(());
+        };
+        if let Some(proxy) = proxy
+            && publication.intent.proxy.as_ref() != Some(&proxy)
+        {
+            let next_hop = join(now, core, &publication.name.presentity, Some(&proxy))?;
+            core.hops
+                .leave(std::mem::replace(&mut publication.next_hop, next_hop));
+            publication.intent.proxy = Some(proxy);
+        }
+        if let Some(document) = document {
+            publication.intent.document_revision = publication.intent.revision + 1;
+            publication.intent.document = Some(document);
+            publication.intent.headers = headers.clone();
+        } else if !headers.is_empty() {
+            publication.intent.headers = headers.clone();
+        }
+        Ok(())
+    }
+
+    /// What is wanted has changed, or shall be asked for now: a new revision, made durable, sent
+    /// in its turn, and the command told in the end.
+    fn wanted(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        id: CommandId,
+        wait: Wait,
+        timeout: Duration,
+    ) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        publication.intent.revision += 1;
+        core.outputs
+            .push_back(Output::Persist(Change::Put(Box::new(record(publication)))));
+        match wait {
+            Wait::None => {}
+            Wait::Accepted => core.outputs.push_back(Output::Reply(id, Reply::Accepted)),
+            Wait::Final => {
+                let deadline = now + timeout.min(PATIENCE);
+                let waiter = Waiter {
+                    command: id,
+                    publication: index,
+                    revision: publication.intent.revision,
+                    deadline,
+                };
+                let waiter = self.waiters.insert(waiter) as u32;
+                self.waiters_due.set(waiter, deadline);
+                publication.waiters.push(waiter);
+            }
+        }
+        match publication.state {
+            State::Requesting(_) => {}
+            State::Waiting { held_off: true, .. } => {
+                if publication.intent.desire == Desire::Gone && publication.operation(now).is_none() {
+                    self.enqueue(now, core, index, Cause::Application);
+                } else {
+                    self.arm(index);
+                    self.answer_impatient(now, core, index);
+                }
+            }
+            State::Queued { .. } | State::Published { .. } | State::Waiting { .. } | State::Refused => {
+                self.enqueue(now, core, index, Cause::Application);
+            }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        key: String,
+        name: PublicationName,
+        intent: Intent,
+    ) -> Result<u32, Refusal> {
+        if key.starts_with("sips:") {
+            return Err(Refusal::BadPresentity(
+                "sips needs TLS, which is not supported yet",
+            ));
+        }
+        let next_hop = join(now, core, &name.presentity, intent.proxy.as_ref())?;
+        let slot = match self.by_uri.get(key.as_str()) {
+            Some(slot) => *slot,
+            None => {
+                let key: Box<str> = key.into();
+                let presentity = Presentity {
+                    key: key.clone(),
+                    publications: Default::default(),
+                    busy: None,
+                    queue: Default::default(),
+                };
+                let slot = self.presentities.insert(presentity) as u32;
+                self.by_uri.insert(key, slot);
+                slot
+            }
+        };
+        let publication = Publication {
+            key: self.next_key,
+            name,
+            presentity: slot,
+            next_hop,
+            intent,
+            granted: None,
+            call_id: core.random.call_id(),
+            from_tag: core.random.tag(),
+            cseq: 0,
+            state: State::Refused,
+            waiters: Default::default(),
+            failures: 0,
+            patience: Patience::Outage,
+            standing: Standing::New,
+            last: None,
+            changed_at: None,
+        };
+        self.next_key += 1;
+        let index = self.publications.insert(publication) as u32;
+        if let Some(presentity) = self.presentities.get_mut(slot as usize) {
+            presentity.publications.push(index);
+        }
+        Ok(index)
+    }
+
+    /// The publication of this name, if it is held.
+    pub(super) fn find(&self, key: &str, name: &PublicationName) -> Option<u32> {
+        let slot = self.by_uri.get(key)?;
+        let presentity = self.presentities.get(*slot as usize)?;
+        presentity.publications.iter().copied().find(|index| {
+            self.publications
+                .get(*index as usize)
+                .is_some_and(|held| held.name.package == name.package && held.name.id == name.id)
+        })
+    }
+
+    /// Takes a publication of an earlier life up again: with its entity-tag while that may be
+    /// valid (RFC 3903 §4.2), at the paced rate.
+    pub(crate) fn restore(&mut self, now: Instant, core: &mut Core, record: PublicationRecord) {
+        let Ok(uri_key) = Uri::parse(&record.name.presentity).map(|uri| uri.key()) else {
+            return;
+        };
+        if self.find(&uri_key, &record.name).is_some() {
+            return;
+        }
+        let intent = Intent {
+            document: record.document,
+            headers: record.headers,
+            proxy: record.proxy,
+            desire: if record.removing {
+                Desire::Gone
+            } else {
+                Desire::Stand { until: record.until }
+            },
+            revision: record.revision,
+            document_revision: record.revision,
+        };
+        let Ok(index) = self.insert(now, core, uri_key, record.name, intent) else {
+            return;
+        };
+        let fraction = core.random.fraction();
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        self.next_key = self.next_key.max(record.key + 1);
+        publication.key = record.key;
+        publication.call_id = record.call_id;
+        publication.cseq = record.cseq;
+        let Some((etag, expires_at)) = record.etag.zip(record.expires_at).filter(|(_, at)| *at > now) else {
+            self.enqueue(now, core, index, Cause::Ourselves);
+            return;
+        };
+        let left = u32::try_from(expires_at.saturating_duration_since(now).as_secs()).unwrap_or(u32::MAX);
+        if record.published_revision == record.revision {
+            publication.intent.document_revision = record.revision;
+        }
+        publication.granted = Some(Granted {
+            etag: Some(etag),
+            expires: left,
+            expires_at,
+            server_until: expires_at,
+            revision: record.published_revision,
+        });
+        publication.standing = Standing::Held;
+        if publication.is_behind() {
+            self.enqueue(now, core, index, Cause::Ourselves);
+        } else {
+            let refresh_at = (now + refresh_after(left, fraction)).min(expires_at);
+            publication.state = State::Published {
+                refresh_at: Some(refresh_at),
+            };
+            self.arm(index);
+        }
+    }
+
+    /// Applies a changed configuration: next hops anew, and what was refused once more.
+    pub(crate) fn configure(&mut self, now: Instant, core: &mut Core) {
+        let all: Vec<u32> = self.publications.iter().map(|(index, _)| index as u32).collect();
+        for index in all {
+            let Some(publication) = self.publications.get_mut(index as usize) else {
+                continue;
+            };
+            if let Ok(next_hop) = join(
+                now,
+                core,
+                &publication.name.presentity,
+                publication.intent.proxy.as_ref(),
+            ) {
+                core.hops
+                    .leave(std::mem::replace(&mut publication.next_hop, next_hop));
+            }
+            match publication.state {
+                State::Refused => {
+                    publication.failures = 0;
+                    self.enqueue(now, core, index, Cause::Ourselves);
+                }
+                // It may stand in the queue of a hop that is not its own any more.
+                State::Queued {
+                    cause: Cause::Ourselves,
+                } => {
+                    publication.state = State::Waiting {
+                        retry_at: now,
+                        held_off: false,
+                    };
+                    self.enqueue(now, core, index, Cause::Ourselves);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Begins a graceful stop: no more commands; with `remove` everything is withdrawn.
+    pub(crate) fn stop(&mut self, now: Instant, core: &mut Core, remove: bool) {
+        self.stopping = true;
+        if !remove {
+            return;
+        }
+        let all: Vec<u32> = self.publications.iter().map(|(index, _)| index as u32).collect();
+        for index in all {
+            let Some(publication) = self.publications.get_mut(index as usize) else {
+                continue;
+            };
+            publication.intent.desire = Desire::Gone;
+            publication.intent.revision += 1;
+            self.enqueue(now, core, index, Cause::Application);
+        }
+    }
+
+    /// Whether no exchange is under way and nobody waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiters.is_empty()
+            && self
+                .publications
+                .iter()
+                .all(|(_, publication)| match publication.state {
+                    State::Requesting(_)
+                    | State::Queued {
+                        cause: Cause::Application,
+                    } => false,
+                    State::Queued { .. }
+                    | State::Published { .. }
+                    | State::Waiting { .. }
+                    | State::Refused => true,
+                })
+    }
+}
+
+/// The next hop of a presentity: the proxy of the publication, else the presence server, else
+/// where its own URI leads.
+fn join(
+    now: Instant,
+    core: &mut Core,
+    presentity: &str,
+    proxy: Option<&crate::command::Proxy>,
+) -> Result<u32, Refusal> {
+    let given = proxy.is_some();
+    let (text, route) = match proxy.or(core.config.presence_server.as_ref()) {
+        Some(proxy) => (&*proxy.uri, true),
+        None => (presentity, false),
+    };
+    let bad = |why| {
+        if given {
+            Refusal::BadProxy(why)
+        } else {
+            Refusal::BadPresentity(why)
+        }
+    };
+    let uri = Uri::parse(text).map_err(|fault| bad(fault.reason()))?;
+    let to = destination(&uri).map_err(bad)?;
+    let route = (route && uri.is_loose_route()).then(|| Arc::from(text));
+    let pacing = core.config.pacing.clone();
+    Ok(core.hops.join(now, to, route, &pacing))
+}
+
+fn takes_no_body(package: &str) -> bool {
+    Package::parse(package)
+        .ok()
+        .and_then(|package| package.registration())
+        .is_some_and(|known| known.empty_body)
+}
+
+/// The durable form of a publication.
+pub(super) fn record(publication: &Publication) -> PublicationRecord {
+    let granted = publication.granted.as_ref();
+    PublicationRecord {
+        key: publication.key,
+        name: publication.name.clone(),
+        document: publication.intent.document.clone(),
+        headers: publication.intent.headers.clone(),
+        proxy: publication.intent.proxy.clone(),
+        until: publication.until(),
+        removing: publication.intent.desire == Desire::Gone,
+        revision: publication.intent.revision,
+        published_revision: granted.map_or(0, |granted| granted.revision),
+        etag: granted.and_then(|granted| granted.etag.clone()),
+        expires_at: granted.map(|granted| granted.expires_at),
+        call_id: publication.call_id.clone(),
+        cseq: publication.cseq,
+    }
+}

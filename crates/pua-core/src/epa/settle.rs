@@ -1,0 +1,453 @@
+//! How an exchange ends: what becomes of the publication, and who is told.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_transaction::Hop;
+use sip_wire::{HeaderName, Message, RetryAfter, reason_phrase};
+
+use super::{Ending, Epa};
+use crate::core::Core;
+use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply, Unreachable};
+use crate::publication::response::Verdict;
+use crate::publication::{Cause, Desire, Last, Publication, Standing, State};
+use crate::schedule::{Patience, obeyed};
+
+/// Characters kept of a peer's text.
+const TEXT: usize = 200;
+
+/// A final response that is no success, or what stands for one.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) code: u16,
+    pub(super) reason: Arc<str>,
+    pub(super) origin: FailureOrigin,
+    pub(super) detail: Option<String>,
+    pub(super) warning: Option<String>,
+    pub(super) retry_after: Option<u32>,
+    pub(super) allow_events: Option<String>,
+    pub(super) server: Option<Hop>,
+}
+
+impl Failure {
+    /// A server's response.
+    pub(super) fn response(code: u16, reason: &[u8], message: &Message<'_>, hop: Hop) -> Self {
+        let text = |name| message.headers.text(name).map(|text| clean(&text));
+        Failure {
+            code,
+            reason: cleaned_reason(code, reason),
+            origin: FailureOrigin::Server,
+            detail: None,
+            warning: text(HeaderName::Warning),
+            retry_after: message
+                .headers
+                .get(HeaderName::RetryAfter)
+                .and_then(RetryAfter::parse)
+                .map(|retry_after| retry_after.seconds),
+            allow_events: if code == 489 {
+                text(HeaderName::AllowEvents)
+            } else {
+                None
+            },
+            server: Some(hop),
+        }
+    }
+
+    /// A failure that no server has told us.
+    pub(super) fn local(code: u16, server: Option<Hop>, detail: String) -> Self {
+        Failure {
+            code,
+            reason: Arc::from(reason_phrase(code)),
+            origin: FailureOrigin::Local,
+            detail: Some(detail),
+            warning: None,
+            retry_after: None,
+            allow_events: None,
+            server,
+        }
+    }
+
+    /// Timer F.
+    pub(super) fn timeout(hop: Hop) -> Self {
+        let detail = format!("no final response from {hop} within the transaction time-out");
+        Failure {
+            origin: FailureOrigin::Timeout,
+            ..Failure::local(408, Some(hop), detail)
+        }
+    }
+
+    /// Nothing can be sent to the server: treated as 503 (RFC 3261 §8.1.3.1).
+    pub(super) fn unreachable(hop: Option<Hop>, detail: String) -> Self {
+        Failure {
+            origin: FailureOrigin::Transport,
+            ..Failure::local(503, hop, detail)
+        }
+    }
+
+    /// A hop that could not be reached.
+    pub(super) fn undelivered(hop: Hop, why: Unreachable) -> Self {
+        let what = match why {
+            Unreachable::Refused => "refused the connection: is the server running there?",
+            Unreachable::NoRoute => "cannot be reached: there is no route",
+            Unreachable::ConnectTimeout => "did not answer the attempt to connect",
+            Unreachable::Closed => "closed the connection before it answered",
+            Unreachable::TooLarge => "cannot be sent a message of this size",
+        };
+        Failure::unreachable(Some(hop), format!("{hop} {what}"))
+    }
+
+    /// The same with an explanation.
+    pub(super) fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    fn outcome(&self, publication: &Publication, next: Next) -> Outcome {
+        Outcome {
+            code: self.code,
+            reason: self.reason.clone(),
+            origin: self.origin,
+            etag: None,
+            expires: None,
+            detail: self.detail.clone(),
+            warning: self.warning.clone(),
+            retry_after: self.retry_after,
+            allow_events: self.allow_events.clone(),
+            next,
+            server: self.server,
+            call_id: publication.call_id.clone(),
+            cseq: publication.cseq,
+        }
+    }
+}
+
+/// A peer's text as it may be shown: UTF-8, no control characters, not too long.
+pub(super) fn clean(text: &str) -> String {
+    text.chars()
+        .take(TEXT)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// The reason phrase as it may be shown; an empty one is replaced by the registered one.
+pub(super) fn cleaned_reason(code: u16, reason: &[u8]) -> Arc<str> {
+    let usual = reason_phrase(code);
+    if reason == usual.as_bytes() {
+        return Arc::from(usual);
+    }
+    let text: Cow<'_, str> = String::from_utf8_lossy(reason);
+    let text = clean(text.trim());
+    if text.is_empty() {
+        Arc::from(usual)
+    } else {
+        Arc::from(text)
+    }
+}
+
+impl Epa {
+    /// Ends the exchange of a publication without success, and decides by the code what comes next.
+    pub(super) fn fail(&mut self, now: Instant, core: &mut Core, index: u32, failure: Failure) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let retry_after = failure.retry_after.map(obeyed);
+        let retry = |core: &mut Core, publication: &mut Publication, patience| match retry_after {
+            Some(wait) => (now + wait, true),
+            None => (Self::retry_at(now, core, publication, patience), false),
+        };
+        let retry = match Verdict::of(failure.code) {
+            _ if failure.origin == FailureOrigin::Local && failure.code == 513 => None,
+            Verdict::NotServed => Some(retry(core, publication, Patience::Slow)),
+            Verdict::TryLater | Verdict::ServerUnavailable | Verdict::Forgotten | Verdict::Granted => {
+                Some(retry(core, publication, Patience::Outage))
+            }
+            Verdict::RefusedUnlessRetryAfter => retry_after.map(|wait| (now + wait, true)),
+            Verdict::Redirected | Verdict::Challenged | Verdict::TooBrief | Verdict::Refused => None,
+        };
+        match retry {
+            Some((at, held_off)) => {
+                self.settle(now, core, index, &failure, Settled::Waiting { at, held_off })
+            }
+            None => self.settle(now, core, index, &failure, Settled::Refused),
+        }
+    }
+
+    /// The server asked for quiet before this could be sent: nothing goes out until then.
+    pub(super) fn hold_off(&mut self, now: Instant, core: &mut Core, index: u32, until: Instant) {
+        let server = self
+            .publications
+            .get(index as usize)
+            .and_then(|p| core.hops.peek(p.next_hop)?.peek());
+        let failure = Failure::local(
+            503,
+            server,
+            "the server asked not to be sent anything until then".to_owned(),
+        );
+        // Not sent, so not failed: who can still wait goes on waiting.
+        let waiters = self.detach_patient(index, until);
+        self.settle(
+            now,
+            core,
+            index,
+            &failure,
+            Settled::Waiting {
+                at: until,
+                held_off: true,
+            },
+        );
+        if let Some(publication) = self.publications.get_mut(index as usize) {
+            publication.waiters.extend(waiters);
+        } else {
+            for waiter in waiters {
+                self.drop_waiter(waiter);
+            }
+        }
+    }
+
+    /// Takes those commands away from a publication that can wait until then.
+    fn detach_patient(&mut self, index: u32, until: Instant) -> Vec<u32> {
+        let waiters = &self.waiters;
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return Vec::new();
+        };
+        let patient = |waiter: &u32| {
+            waiters
+                .get(*waiter as usize)
+                .is_some_and(|waiter| waiter.deadline >= until)
+        };
+        let kept: Vec<u32> = publication.waiters.iter().copied().filter(patient).collect();
+        publication.waiters.retain(|waiter| !kept.contains(waiter));
+        kept
+    }
+
+    /// Ends an exchange without success.
+    fn settle(&mut self, now: Instant, core: &mut Core, index: u32, failure: &Failure, settled: Settled) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let State::Requesting(exchange) = &mut publication.state else {
+            return;
+        };
+        let covered = exchange.revision;
+        let redirect = exchange.redirect.take();
+        let newer = publication.intent.revision > covered;
+        publication.state = match settled {
+            Settled::Waiting { at, held_off } => State::Waiting {
+                retry_at: at,
+                held_off,
+            },
+            Settled::Refused => State::Refused,
+        };
+        let last = Last {
+            code: failure.code,
+            reason: failure.reason.clone(),
+            at: now,
+        };
+        publication.last = Some(last);
+        if let Some(redirect) = redirect {
+            core.hops.leave(redirect.next_hop);
+        }
+        // A lifetime that is over, or a removal with nothing left to remove, ends here and now.
+        let over = publication.until().is_some_and(|until| until <= now);
+        let nothing_left = publication.intent.desire == Desire::Gone && publication.operation(now).is_none();
+        let next = match settled {
+            _ if over || nothing_left => Next::Ended,
+            Settled::Waiting { at, .. } => Next::Retry { at },
+            Settled::Refused => Next::Refused,
+        };
+        let name = publication.name.clone();
+        match (settled, publication.standing) {
+            _ if over || nothing_left => {}
+            (Settled::Refused, _) => {
+                publication.standing = Standing::Lost;
+                let (code, reason) = (failure.code, failure.reason.clone());
+                core.outputs
+                    .push_back(Output::Event(Event::Refused { name, code, reason }));
+            }
+            (Settled::Waiting { .. }, Standing::Lost) => {}
+            (Settled::Waiting { at, .. }, _) => {
+                publication.standing = Standing::Lost;
+                let (code, reason) = (failure.code, failure.reason.clone());
+                core.outputs.push_back(Output::Event(Event::Lost {
+                    name,
+                    code,
+                    reason,
+                    retry_at: at,
+                }));
+            }
+        }
+        let outcome = failure.outcome(publication, next);
+        self.answer(core, index, covered, &outcome);
+        if over || nothing_left {
+            let ending = if nothing_left {
+                Ending::Removed
+            } else {
+                Ending::Expired
+            };
+            self.end(now, core, index, ending);
+            return;
+        }
+        self.arm(index);
+        self.release(now, core, index);
+        // A newer wish of the application is another question; only the server's own request for
+        // quiet, or an outage, holds it back.
+        if newer && settled == Settled::Refused {
+            self.enqueue(now, core, index, Cause::Application);
+        }
+    }
+
+    /// Gives the presentity's turn to the next.
+    pub(super) fn release(&mut self, now: Instant, core: &mut Core, index: u32) {
+        let Some(slot) = self.publications.get(index as usize).map(|p| p.presentity) else {
+            return;
+        };
+        if let Some(presentity) = self.presentities.get_mut(slot as usize)
+            && presentity.busy == Some(index)
+        {
+            presentity.busy = None;
+        }
+        self.take_turns(now, core, slot);
+    }
+
+    /// Tells those commands of a publication their outcome whose revision is covered.
+    pub(super) fn answer(&mut self, core: &mut Core, index: u32, covered: u64, outcome: &Outcome) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let waiters = std::mem::take(&mut publication.waiters);
+        let mut rest = smallvec::SmallVec::new();
+        for waiter in waiters {
+            match self.waiters.get(waiter as usize) {
+                Some(known) if known.revision <= covered => {
+                    let reply = Reply::Final(outcome.clone());
+                    core.outputs.push_back(Output::Reply(known.command, reply));
+                    self.drop_waiter(waiter);
+                }
+                Some(_) => rest.push(waiter),
+                None => {}
+            }
+        }
+        if let Some(publication) = self.publications.get_mut(index as usize) {
+            publication.waiters = rest;
+        }
+    }
+
+    /// Tells everyone who still waits for a publication that it is over.
+    pub(super) fn answer_ended(
+        &mut self,
+        _now: Instant,
+        core: &mut Core,
+        publication: &Publication,
+        ending: Ending,
+    ) {
+        for waiter in &publication.waiters {
+            let Some(known) = self.waiters.get(*waiter as usize) else {
+                continue;
+            };
+            let mut outcome = match ending {
+                // What was wanted is so, and nothing had to be sent for it.
+                Ending::Removed => Failure::local(200, None, "nothing was held at the server".to_owned()),
+                Ending::Expired => Failure::local(
+                    408,
+                    None,
+                    "its lifetime was over before the server had taken it".to_owned(),
+                ),
+            }
+            .outcome(publication, Next::Ended);
+            if ending == Ending::Removed {
+                outcome.expires = Some(0);
+            }
+            core.outputs
+                .push_back(Output::Reply(known.command, Reply::Final(outcome)));
+            self.drop_waiter(*waiter);
+        }
+    }
+
+    pub(super) fn drop_waiter(&mut self, waiter: u32) {
+        self.waiters_due.clear(waiter);
+        self.waiters.try_remove(waiter as usize);
+    }
+
+    /// A command has waited as long as it wanted to.
+    pub(super) fn waiter_due(&mut self, now: Instant, core: &mut Core, waiter: u32) {
+        let Some(known) = self.waiters.try_remove(waiter as usize) else {
+            return;
+        };
+        core.counters.commands_timed_out += 1;
+        let Some(publication) = self.publications.get_mut(known.publication as usize) else {
+            return;
+        };
+        publication.waiters.retain(|other| *other != waiter);
+        let (next, why) = match &publication.state {
+            State::Waiting { retry_at, .. } => (Next::Retry { at: *retry_at }, "it is tried again later"),
+            State::Refused => (Next::Refused, "the server refused it"),
+            State::Published { .. } => (Next::Held, "it is published"),
+            State::Queued { .. } | State::Requesting(_) => (
+                Next::Retry { at: now },
+                "no final response in time; the daemon goes on trying",
+            ),
+        };
+        let server = core
+            .hops
+            .peek(publication.next_hop)
+            .and_then(crate::next_hop::NextHop::peek);
+        let failure = Failure {
+            origin: FailureOrigin::Timeout,
+            ..Failure::local(408, server, why.to_owned())
+        };
+        let outcome = failure.outcome(publication, next);
+        core.outputs
+            .push_back(Output::Reply(known.command, Reply::Final(outcome)));
+    }
+
+    /// Answers those at once who would wait in vain for a publication that must hold still.
+    pub(super) fn answer_impatient(&mut self, now: Instant, core: &mut Core, index: u32) {
+        let Some(publication) = self.publications.get(index as usize) else {
+            return;
+        };
+        let State::Waiting {
+            retry_at,
+            held_off: true,
+        } = publication.state
+        else {
+            return;
+        };
+        let wait: Duration = retry_at.saturating_duration_since(now);
+        let (code, reason) = publication
+            .last
+            .as_ref()
+            .map_or((503, Arc::from(reason_phrase(503))), |last| {
+                (last.code, last.reason.clone())
+            });
+        let server = core
+            .hops
+            .peek(publication.next_hop)
+            .and_then(crate::next_hop::NextHop::peek);
+        let failure = Failure {
+            code,
+            reason,
+            retry_after: Some(
+                u32::try_from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).unwrap_or(u32::MAX),
+            ),
+            ..Failure::local(
+                code,
+                server,
+                "not sent yet: the server said so before and asked to be left alone until then".to_owned(),
+            )
+        };
+        let outcome = failure.outcome(publication, Next::Retry { at: retry_at });
+        let patient = self.detach_patient(index, retry_at);
+        self.answer(core, index, u64::MAX, &outcome);
+        if let Some(publication) = self.publications.get_mut(index as usize) {
+            publication.waiters.extend(patient);
+        }
+    }
+}
+
+/// How an exchange without success leaves the publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    Waiting { at: Instant, held_off: bool },
+    Refused,
+}

@@ -1,0 +1,478 @@
+//! One next hop: its addresses and which of them answers, how fast it may be sent to, and whether
+//! it is up (RFC 3263 §4.3, RFC 3261 §21.5.4).
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_transaction::{Hop, Transport};
+use smallvec::SmallVec;
+
+use crate::auth::Sessions;
+use crate::config::Pacing;
+use crate::output::ResolveError;
+use crate::schedule::{Patience, back_off};
+
+/// How long an address that did not answer is passed over while there are others.
+const DEAD_FOR: Duration = Duration::from_secs(60);
+/// How long a refused TCP connection makes large requests go by UDP (RFC 3261 §18.1.1).
+const TCP_REFUSED_FOR: Duration = Duration::from_secs(600);
+/// How long a name that could not be resolved is not asked for again.
+const UNRESOLVED_FOR: Duration = Duration::from_secs(5);
+/// Bounds on how long an answer of the resolver is kept.
+const TTL_FLOOR: Duration = Duration::from_secs(5);
+const TTL_CEILING: Duration = Duration::from_secs(3600);
+/// Addresses kept of one name.
+const ADDRESSES: usize = 16;
+/// After so many failures in a row only one request at a time looks whether it is up again.
+const DOWN_AFTER: u32 = 5;
+/// So many 412s in a row mean that the server has lost its state.
+const FORGOTTEN_AFTER: u32 = 3;
+/// Packages of which the server's least Expires is remembered.
+const MINIMA: usize = 32;
+
+/// Where a next hop leads, before any look-up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Destination {
+    /// A name, or a literal address.
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+}
+
+/// One address of a next hop.
+struct Candidate {
+    ip: IpAddr,
+    /// The address we send from.
+    source: Option<IpAddr>,
+    dead_until: Option<Instant>,
+    /// Until when it asked not to be sent anything (503 with Retry-After).
+    blocked_until: Option<Instant>,
+}
+
+enum Addresses {
+    Unknown,
+    /// The resolver, or the routing table, has been asked; so many answers are missing.
+    Asked {
+        answers: usize,
+        found: Vec<Candidate>,
+        until: Option<Instant>,
+    },
+    Known {
+        list: Vec<Candidate>,
+        current: usize,
+        until: Option<Instant>,
+    },
+    Failed {
+        why: ResolveError,
+        until: Instant,
+    },
+}
+
+/// Which address to send to.
+pub(crate) enum Selection {
+    /// This one, from this address of ours.
+    Send { hop: Hop, source: IpAddr },
+    /// Ask the resolver first.
+    Ask,
+    /// The resolver has been asked; wait.
+    Wait,
+    /// The server asked to be left alone until then.
+    Blocked { until: Instant },
+    /// There is none.
+    None { why: &'static str },
+}
+
+/// What happens to what waits to be sent at the paced rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    /// Not before then.
+    ClosedUntil(Instant),
+}
+
+/// One next hop and all that is known of it.
+pub(crate) struct NextHop {
+    pub(crate) destination: Destination,
+    /// The URI for a Route header, if the hop is a loose router we were told to go through.
+    pub(crate) route: Option<Arc<str>>,
+    /// How many publications go through it; at none it is forgotten.
+    pub(crate) users: u32,
+    addresses: Addresses,
+    tcp_refused_until: Option<Instant>,
+    pub(crate) sessions: Sessions,
+    /// Who waits for its addresses.
+    pub(crate) waiting: Vec<u64>,
+    /// Who waits to be sent at the paced rate, oldest first.
+    pub(crate) paced: VecDeque<u64>,
+    bucket: Bucket,
+    failures: u32,
+    probe_at: Option<Instant>,
+    forgotten: u32,
+    swept: bool,
+    /// The least Expires that the server accepts, by package.
+    minima: Vec<(Arc<str>, u32)>,
+}
+
+impl NextHop {
+    pub(crate) fn new(
+        now: Instant,
+        destination: Destination,
+        route: Option<Arc<str>>,
+        pacing: &Pacing,
+    ) -> Self {
+        NextHop {
+            destination,
+            route,
+            users: 0,
+            addresses: Addresses::Unknown,
+            tcp_refused_until: None,
+            sessions: Sessions::default(),
+            waiting: Vec::new(),
+            paced: VecDeque::new(),
+            bucket: Bucket::new(now, pacing),
+            failures: 0,
+            probe_at: None,
+            forgotten: 0,
+            swept: false,
+            minima: Vec::new(),
+        }
+    }
+
+    /// Chooses an address, not one in `tried`. The one that answered last is kept to
+    /// (RFC 3263 §4.3: a tag is known to the server that gave it); when all are dead, the one that
+    /// has been so for the longest is tried.
+    pub(crate) fn select(&mut self, now: Instant, tried: &[IpAddr]) -> Selection {
+        match &mut self.addresses {
+            Addresses::Unknown => return Selection::Ask,
+            Addresses::Asked { .. } => return Selection::Wait,
+            Addresses::Failed { why, until } => {
+                if *until <= now {
+                    return Selection::Ask;
+                }
+                return Selection::None {
+                    why: match why {
+                        ResolveError::NotFound => "the server's name has no address",
+                        ResolveError::Unavailable => "the server's name could not be resolved",
+                    },
+                };
+            }
+            Addresses::Known {
+                until: Some(until), ..
+            } if *until <= now && tried.is_empty() => {
+                return Selection::Ask;
+            }
+            Addresses::Known { .. } => {}
+        }
+        let Addresses::Known { list, current, .. } = &mut self.addresses else {
+            return Selection::Wait;
+        };
+        let count = list.len();
+        let mut best: Option<(Instant, usize)> = None;
+        let mut blocked: Option<Instant> = None;
+        let mut sourceless = false;
+        for index in (0..count).map(|step| (*current + step) % count.max(1)) {
+            let Some(candidate) = list.get(index) else {
+                continue;
+            };
+            if tried.contains(&candidate.ip) {
+                continue;
+            }
+            if let Some(until) = candidate.blocked_until.filter(|until| *until > now) {
+                blocked = Some(blocked.map_or(until, |least| least.min(until)));
+                continue;
+            }
+            if candidate.source.is_none() {
+                sourceless = true;
+                continue;
+            }
+            let dead_until = candidate.dead_until.filter(|until| *until > now).unwrap_or(now);
+            if best.is_none_or(|(earliest, _)| dead_until < earliest) {
+                best = Some((dead_until, index));
+            }
+        }
+        if let Some((_, index)) = best {
+            *current = index;
+            if let Some(Candidate {
+                ip,
+                source: Some(source),
+                ..
+            }) = list.get(index)
+            {
+                let addr = SocketAddr::new(*ip, self.destination.port);
+                return Selection::Send {
+                    hop: Hop {
+                        transport: self.destination.transport,
+                        addr,
+                    },
+                    source: *source,
+                };
+            }
+        }
+        match blocked {
+            Some(until) if tried.is_empty() => Selection::Blocked { until },
+            _ if sourceless => Selection::None {
+                why: "there is no route to the server, or no listener for its address family",
+            },
+            _ => Selection::None {
+                why: "no other address of the server is left to try",
+            },
+        }
+    }
+
+    /// The address a request would go to now, if it is known.
+    pub(crate) fn peek(&self) -> Option<Hop> {
+        let Addresses::Known { list, current, .. } = &self.addresses else {
+            return None;
+        };
+        let candidate = list.get(*current)?;
+        let addr = SocketAddr::new(candidate.ip, self.destination.port);
+        Some(Hop {
+            transport: self.destination.transport,
+            addr,
+        })
+    }
+
+    /// The resolver has been asked.
+    pub(crate) fn asked(&mut self) {
+        self.addresses = Addresses::Asked {
+            answers: 1,
+            found: Vec::new(),
+            until: None,
+        };
+    }
+
+    /// The addresses are known; `until`: for how long. For those without a source the routing
+    /// table is asked next: returns them.
+    pub(crate) fn resolved(
+        &mut self,
+        now: Instant,
+        answer: Result<(Vec<IpAddr>, Option<Duration>), ResolveError>,
+        source: impl Fn(IpAddr) -> Option<Option<IpAddr>>,
+    ) -> Vec<IpAddr> {
+        if !matches!(self.addresses, Addresses::Asked { .. }) {
+            return Vec::new();
+        }
+        let (ips, ttl) = match answer {
+            Ok((ips, ttl)) if !ips.is_empty() => (ips, ttl),
+            Ok(_) => return self.unresolved(now, ResolveError::NotFound),
+            Err(why) => return self.unresolved(now, why),
+        };
+        let until = ttl.map(|ttl| now + ttl.clamp(TTL_FLOOR, TTL_CEILING));
+        let mut unknown = Vec::new();
+        let mut found = Vec::new();
+        for ip in ips.into_iter().take(ADDRESSES) {
+            let known = source(ip);
+            if known.is_none() {
+                unknown.push(ip);
+            }
+            found.push(Candidate {
+                ip,
+                source: known.flatten(),
+                dead_until: None,
+                blocked_until: None,
+            });
+        }
+        if unknown.is_empty() {
+            self.addresses = Addresses::Known {
+                list: found,
+                current: 0,
+                until,
+            };
+        } else {
+            self.addresses = Addresses::Asked {
+                answers: unknown.len(),
+                found,
+                until,
+            };
+        }
+        unknown
+    }
+
+    fn unresolved(&mut self, now: Instant, why: ResolveError) -> Vec<IpAddr> {
+        self.addresses = Addresses::Failed {
+            why,
+            until: now + UNRESOLVED_FOR,
+        };
+        Vec::new()
+    }
+
+    /// The routing table's answer: we reach `towards` from `source`.
+    pub(crate) fn sourced(&mut self, towards: IpAddr, source: Option<IpAddr>) {
+        let Addresses::Asked {
+            answers,
+            found,
+            until,
+        } = &mut self.addresses
+        else {
+            return;
+        };
+        let Some(candidate) = found.iter_mut().find(|c| c.ip == towards && c.source.is_none()) else {
+            return;
+        };
+        candidate.source = source;
+        *answers = answers.saturating_sub(1);
+        if *answers == 0 {
+            self.addresses = Addresses::Known {
+                list: std::mem::take(found),
+                current: 0,
+                until: *until,
+            };
+        }
+    }
+
+    /// Whether who waits for addresses can go on.
+    pub(crate) fn is_resolved(&self) -> bool {
+        matches!(self.addresses, Addresses::Known { .. } | Addresses::Failed { .. })
+    }
+
+    fn candidate(&mut self, ip: IpAddr) -> Option<&mut Candidate> {
+        match &mut self.addresses {
+            Addresses::Known { list, .. } => list.iter_mut().find(|candidate| candidate.ip == ip),
+            _ => None,
+        }
+    }
+
+    /// The address did not answer, or said 503: others first for a while.
+    pub(crate) fn dead(&mut self, now: Instant, ip: IpAddr) {
+        if let Some(candidate) = self.candidate(ip) {
+            candidate.dead_until = Some(now + DEAD_FOR);
+        }
+    }
+
+    /// The address asked for quiet (503 with Retry-After).
+    pub(crate) fn block(&mut self, now: Instant, ip: IpAddr, for_: Duration) {
+        if let Some(candidate) = self.candidate(ip) {
+            candidate.blocked_until = Some(now + for_);
+        }
+    }
+
+    /// Whether requests too large for UDP can go by TCP.
+    pub(crate) fn takes_tcp(&self, now: Instant) -> bool {
+        self.tcp_refused_until.is_none_or(|until| until <= now)
+    }
+
+    /// TCP was refused.
+    pub(crate) fn tcp_refused(&mut self, now: Instant) {
+        self.tcp_refused_until = Some(now + TCP_REFUSED_FOR);
+    }
+
+    /// The server answered, whatever it said. True: it had been failing, so what waits for it may
+    /// be tried now.
+    pub(crate) fn answered(&mut self, ip: IpAddr) -> bool {
+        if let Some(candidate) = self.candidate(ip)
+            && candidate.dead_until.is_some()
+        {
+            candidate.dead_until = None;
+        }
+        self.probe_at = None;
+        std::mem::take(&mut self.failures) > 0
+    }
+
+    /// Nobody answered.
+    pub(crate) fn failed(&mut self, now: Instant, fraction: f64) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= DOWN_AFTER {
+            // At most half a minute apart, so that recovery is seen soon.
+            let wait = back_off(Patience::Outage, self.failures - DOWN_AFTER + 1, fraction)
+                .min(Duration::from_secs(30));
+            self.probe_at = Some(now + wait);
+        }
+    }
+
+    /// The server did not know an entity-tag it had given. True: it has lost its state, and all
+    /// that is published there must be looked after now.
+    pub(crate) fn forgot(&mut self) -> bool {
+        self.forgotten = self.forgotten.saturating_add(1);
+        let sweep = self.forgotten >= FORGOTTEN_AFTER && !self.swept;
+        self.swept |= sweep;
+        sweep
+    }
+
+    /// The server knew an entity-tag.
+    pub(crate) fn remembered(&mut self) {
+        self.forgotten = 0;
+        self.swept = false;
+    }
+
+    /// Whether one that waits in `paced` may go now; takes its share of the rate if so.
+    pub(crate) fn gate(&mut self, now: Instant) -> Gate {
+        if let Some(at) = self.probe_at {
+            if at > now {
+                return Gate::ClosedUntil(at);
+            }
+            // One look; the next not before this one is answered, or timer F has ended it.
+            self.probe_at = Some(now + Duration::from_secs(32));
+            return Gate::Open;
+        }
+        self.bucket.take(now)
+    }
+
+    /// Applies a changed configuration.
+    pub(crate) fn configure(&mut self, now: Instant, pacing: &Pacing) {
+        self.sessions.clear();
+        self.bucket = Bucket::new(now, pacing);
+        // Listening addresses may differ: ask for sources anew.
+        if self.is_resolved() {
+            self.addresses = Addresses::Unknown;
+        }
+    }
+
+    /// The least Expires that the server is known to accept for `package`.
+    pub(crate) fn minimum(&self, package: &str) -> u32 {
+        self.minima
+            .iter()
+            .find(|(name, _)| **name == *package)
+            .map_or(0, |(_, least)| *least)
+    }
+
+    /// The server said 423 with this Min-Expires.
+    pub(crate) fn set_minimum(&mut self, package: &Arc<str>, least: u32) {
+        match self.minima.iter_mut().find(|(name, _)| name == package) {
+            Some((_, known)) => *known = least,
+            None => {
+                if self.minima.len() >= MINIMA {
+                    self.minima.remove(0);
+                }
+                self.minima.push((package.clone(), least));
+            }
+        }
+    }
+}
+
+/// A token bucket.
+struct Bucket {
+    per_request: Duration,
+    burst: Duration,
+    /// The time at which the bucket would be full minus what was taken: the generic cell rate
+    /// algorithm's theoretical arrival time.
+    theoretical: Instant,
+}
+
+impl Bucket {
+    fn new(now: Instant, pacing: &Pacing) -> Self {
+        let per_request = Duration::from_secs(1) / pacing.rate.max(1);
+        Bucket {
+            per_request,
+            burst: per_request * pacing.burst.max(1),
+            theoretical: now,
+        }
+    }
+
+    fn take(&mut self, now: Instant) -> Gate {
+        let theoretical = self.theoretical.max(now) + self.per_request;
+        // Theoretical time runs ahead of now by what has been taken of the burst.
+        if theoretical > now + self.burst {
+            return Gate::ClosedUntil(theoretical - self.burst);
+        }
+        self.theoretical = theoretical;
+        Gate::Open
+    }
+}
+
+/// The addresses that one exchange has tried.
+pub(crate) type Tried = SmallVec<[IpAddr; 2]>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! All next hops: found by where they lead, resolved once for all who wait.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_transaction::{DueTimes, Transport};
+use sip_wire::{Host, Scheme, Uri};
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::config::{Config, Pacing};
+use crate::next_hop::{Destination, NextHop};
+use crate::output::{Output, Query, ResolveError};
+
+/// Where a URI leads (RFC 3263 §4, without NAPTR and SRV yet), or why it cannot be followed.
+pub(crate) fn destination(uri: &Uri<'_>) -> Result<Destination, &'static str> {
+    match uri.scheme {
+        Scheme::Sip => {}
+        Scheme::Sips => return Err("sips needs TLS, which is not supported yet"),
+        _ => return Err("only sip URIs can be routed: set presence_server, or give a proxy"),
+    }
+    let transport = match uri.transport() {
+        None => Transport::Udp,
+        Some(token) => {
+            Transport::from_uri_token(token).ok_or("the transport parameter is neither udp nor tcp")?
+        }
+    };
+    let host: Arc<str> = match uri.param("maddr").flatten() {
+        Some(maddr) => Arc::from(maddr.to_ascii_lowercase()),
+        None => match &uri.host {
+            Host::Name(name) => Arc::from(name.to_ascii_lowercase()),
+            Host::V4(ip) => Arc::from(ip.to_string()),
+            Host::V6(ip) => Arc::from(ip.to_string()),
+        },
+    };
+    Ok(Destination {
+        host,
+        port: uri.port.unwrap_or(5060),
+        transport,
+    })
+}
+
+/// The next hops of one user agent.
+pub(crate) struct NextHops {
+    hops: Slab<NextHop>,
+    index: HashMap<(Destination, Option<Arc<str>>), u32>,
+    /// Who waits for the answer to a query.
+    asked: HashMap<Query, SmallVec<[u32; 2]>>,
+    /// When paced requests of a hop may go on.
+    due: DueTimes,
+}
+
+impl NextHops {
+    pub(crate) fn new(now: Instant) -> Self {
+        NextHops {
+            hops: Slab::new(),
+            index: HashMap::new(),
+            asked: HashMap::new(),
+            due: DueTimes::new(now),
+        }
+    }
+
+    /// The next hop that leads there, made if need be, with one user more.
+    pub(crate) fn join(
+        &mut self,
+        now: Instant,
+        destination: Destination,
+        route: Option<Arc<str>>,
+        pacing: &Pacing,
+    ) -> u32 {
+        let key = (destination, route);
+        let index = match self.index.get(&key) {
+            Some(index) => *index,
+            None => {
+                let hop = NextHop::new(now, key.0.clone(), key.1.clone(), pacing);
+                let index = u32::try_from(self.hops.insert(hop)).unwrap_or(u32::MAX);
+                self.index.insert(key, index);
+                index
+            }
+        };
+        if let Some(hop) = self.get(index) {
+            hop.users += 1;
+        }
+        index
+    }
+
+    /// One user less.
+    pub(crate) fn leave(&mut self, index: u32) {
+        let Some(hop) = self.hops.get_mut(index as usize) else {
+            return;
+        };
+        hop.users = hop.users.saturating_sub(1);
+        // One that waits for an answer stays until it has it.
+        if hop.users == 0 && hop.waiting.is_empty() {
+            let key = (hop.destination.clone(), hop.route.clone());
+            self.index.remove(&key);
+            self.due.clear(index);
+            self.hops.try_remove(index as usize);
+        }
+    }
+
+    pub(crate) fn get(&mut self, index: u32) -> Option<&mut NextHop> {
+        self.hops.get_mut(index as usize)
+    }
+
+    pub(crate) fn peek(&self, index: u32) -> Option<&NextHop> {
+        self.hops.get(index as usize)
+    }
+
+    /// Begins to find the addresses of a hop. A literal address needs no resolver, and its hop
+    /// may be ready when this returns.
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        index: u32,
+        config: &Config,
+        outputs: &mut impl FnMut(Output),
+    ) {
+        let Some(hop) = self.hops.get_mut(index as usize) else {
+            return;
+        };
+        hop.asked();
+        match hop.destination.host.parse::<IpAddr>() {
+            Ok(ip) => self.addresses(now, index, Ok((vec![ip], None)), config, outputs),
+            Err(_) => {
+                let query = Query::Addresses {
+                    host: hop.destination.host.clone(),
+                };
+                self.query(query, index, outputs);
+            }
+        }
+    }
+
+    fn query(&mut self, query: Query, index: u32, outputs: &mut impl FnMut(Output)) {
+        let waiting = self.asked.entry(query.clone()).or_default();
+        if waiting.is_empty() {
+            outputs(Output::Resolve(query));
+        }
+        if !waiting.contains(&index) {
+            waiting.push(index);
+        }
+    }
+
+    fn addresses(
+        &mut self,
+        now: Instant,
+        index: u32,
+        answer: Result<(Vec<IpAddr>, Option<Duration>), ResolveError>,
+        config: &Config,
+        outputs: &mut impl FnMut(Output),
+    ) {
+        let Some(hop) = self.hops.get_mut(index as usize) else {
+            return;
+        };
+        let transport = hop.destination.transport;
+        let unknown = hop.resolved(now, answer, |towards| source(config, transport, towards));
+        for towards in unknown {
+            self.query(Query::Source { towards }, index, outputs);
+        }
+    }
+
+    /// The resolver's answer. Returns who can go on.
+    pub(crate) fn resolved(
+        &mut self,
+        now: Instant,
+        host: Arc<str>,
+        answer: &Result<(Vec<IpAddr>, Duration), ResolveError>,
+        config: &Config,
+        outputs: &mut impl FnMut(Output),
+    ) -> Vec<u64> {
+        let waiting = self.asked.remove(&Query::Addresses { host }).unwrap_or_default();
+        for index in &waiting {
+            let answer = answer
+                .as_ref()
+                .map(|(ips, ttl)| (ips.clone(), Some(*ttl)))
+                .map_err(|why| *why);
+            self.addresses(now, *index, answer, config, outputs);
+        }
+        self.ready(&waiting)
+    }
+
+    /// The routing table's answer. Returns who can go on.
+    pub(crate) fn sourced(&mut self, towards: IpAddr, source: Option<IpAddr>) -> Vec<u64> {
+        let waiting = self.asked.remove(&Query::Source { towards }).unwrap_or_default();
+        for index in &waiting {
+            if let Some(hop) = self.get(*index) {
+                hop.sourced(towards, source);
+            }
+        }
+        self.ready(&waiting)
+    }
+
+    fn ready(&mut self, indices: &[u32]) -> Vec<u64> {
+        let mut owners = Vec::new();
+        for index in indices {
+            if let Some(hop) = self.get(*index)
+                && hop.is_resolved()
+            {
+                owners.append(&mut hop.waiting);
+                if hop.users == 0 {
+                    self.leave(*index);
+                }
+            }
+        }
+        owners
+    }
+
+    /// Has the paced queue of a hop looked at again then.
+    pub(crate) fn wake_at(&mut self, index: u32, at: Instant) {
+        self.due.set(index, at);
+    }
+
+    /// A hop whose paced queue may go on.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<u32> {
+        self.due.pop(now)
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.next()
+    }
+
+    /// Applies a changed configuration.
+    pub(crate) fn configure(&mut self, now: Instant, pacing: &Pacing) {
+        for (_, hop) in &mut self.hops {
+            hop.configure(now, pacing);
+        }
+    }
+
+    /// How many requests wait for the paced rate.
+    pub(crate) fn paced(&self) -> usize {
+        self.hops.iter().map(|(_, hop)| hop.paced.len()).sum()
+    }
+}
+
+/// Our address towards `towards`: `None`: ask the routing table; `Some(None)`: there is none.
+fn source(config: &Config, transport: Transport, towards: IpAddr) -> Option<Option<IpAddr>> {
+    let same_family = |ip: &IpAddr| ip.is_ipv4() == towards.is_ipv4();
+    let mut of_family = config
+        .listen
+        .iter()
+        .filter(|(_, addr)| same_family(&addr.ip()))
+        .map(|(listener, addr)| (*listener, addr.ip()));
+    let best = of_family
+        .clone()
+        .find(|(listener, _)| *listener == transport)
+        .or_else(|| of_family.next());
+    match best {
+        None => Some(None),
+        Some((_, ip)) if ip.is_unspecified() => None,
+        // A listener on loopback cannot be seen from elsewhere, but it is what we were told.
+        Some((_, ip)) => Some(Some(ip)),
+    }
+}

@@ -1,0 +1,253 @@
+//! One publication: what the application wants, what the server granted, and the request that
+//! follows from the two (RFC 3903 §4).
+//!
+//! ```text
+//!  command ──► Queued ──► Requesting ──2xx──► Published ──refresh due──► Queued
+//!                ▲            │  │ ▲               │
+//!                │            │  │ └─ challenge, 412, 423, 3xx, next server: same exchange
+//!                │            │  └──no for good──► Refused ──new command──► Queued
+//!                └─retry due── Waiting ◄──later────┘
+//! ```
+//!
+//! There are no flags of things pending: [`Publication::operation`] is a pure function of
+//! [`Intent`] and [`Granted`]. A publication that has ended is taken out of the table.
+
+pub(crate) mod response;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use crate::auth::Rounds;
+use crate::command::{Document, Proxy, PublicationName};
+use crate::next_hop::Tried;
+use crate::schedule::Patience;
+
+/// Whether the application wants the information to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Desire {
+    /// Until then, or until further notice.
+    Stand { until: Option<Instant> },
+    /// Not any more.
+    Gone,
+}
+
+/// What the application asked for. Only a command changes it.
+pub(crate) struct Intent {
+    pub(crate) document: Option<Document>,
+    pub(crate) headers: Arc<str>,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) desire: Desire,
+    /// Grows with every command.
+    pub(crate) revision: u64,
+    /// The revision that brought the present document and headers.
+    pub(crate) document_revision: u64,
+}
+
+/// What the server granted: soft state, always replaceable.
+pub(crate) struct Granted {
+    /// `None`: the server gave no usable entity-tag, so that the state cannot be refreshed, only
+    /// published anew.
+    pub(crate) etag: Option<Arc<str>>,
+    /// The granted lifetime in seconds, never more than asked.
+    pub(crate) expires: u32,
+    /// When we take the grant to be over.
+    pub(crate) expires_at: Instant,
+    /// When the server takes it to be over, by its own words: a server may give more than asked.
+    pub(crate) server_until: Instant,
+    /// The revision that the server has.
+    pub(crate) revision: u64,
+}
+
+/// The operations of RFC 3903 §4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// §4.2: body, no entity-tag.
+    Initial,
+    /// §4.3: entity-tag, no body.
+    Refresh(Arc<str>),
+    /// §4.4: entity-tag and body.
+    Modify(Arc<str>),
+    /// §4.5: entity-tag, no body, Expires 0.
+    Remove(Arc<str>),
+}
+
+impl Operation {
+    /// The entity-tag for SIP-If-Match.
+    pub(crate) fn entity_tag(&self) -> Option<&Arc<str>> {
+        match self {
+            Operation::Initial => None,
+            Operation::Refresh(etag) | Operation::Modify(etag) | Operation::Remove(etag) => Some(etag),
+        }
+    }
+
+    /// Whether the document goes along.
+    pub(crate) fn has_body(&self) -> bool {
+        matches!(self, Operation::Initial | Operation::Modify(_))
+    }
+}
+
+/// On whose behalf a request is sent: the application's go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Application,
+    Ourselves,
+}
+
+/// Where the publication stands.
+pub(crate) enum State {
+    /// Waits for the presentity's turn, or for the paced rate.
+    Queued { cause: Cause },
+    /// A PUBLISH is under way.
+    Requesting(Box<Exchange>),
+    /// The server holds it; `refresh_at` is `None` when the grant lasts to the end.
+    Published { refresh_at: Option<Instant> },
+    /// Tried again then. `held_off`: the server asked for the wait, so no command shortens it.
+    Waiting { retry_at: Instant, held_off: bool },
+    /// No for good.
+    Refused,
+}
+
+/// One request with all that follows from its answers before it is final: it keeps the
+/// presentity's turn throughout.
+pub(crate) struct Exchange {
+    /// Tells this exchange from earlier ones of the same publication.
+    pub(crate) serial: u32,
+    pub(crate) operation: Operation,
+    /// The document that goes along, the same in every repetition (RFC 3261 §8.1.3.5).
+    pub(crate) document: Option<Document>,
+    /// The revision it brings to the server.
+    pub(crate) revision: u64,
+    /// The Expires asked for, in seconds.
+    pub(crate) expires: u32,
+    /// When the first copy of the latest request was sent.
+    pub(crate) sent_at: Instant,
+    pub(crate) rounds: Rounds,
+    /// How often it was told 423.
+    pub(crate) too_brief: u8,
+    /// The server had forgotten the publication in this exchange.
+    pub(crate) forgotten: bool,
+    /// The addresses tried for the latest request.
+    pub(crate) tried: Tried,
+    /// A lost connection was replaced once.
+    pub(crate) reconnected: bool,
+    /// Where a redirection leads, instead of the presentity's URI.
+    pub(crate) redirect: Option<Redirect>,
+}
+
+/// A redirection being followed (RFC 3261 §8.1.3.4).
+pub(crate) struct Redirect {
+    /// The Request-URI now.
+    pub(crate) uri: Arc<str>,
+    /// The next hop now, by its index.
+    pub(crate) next_hop: u32,
+    /// All URIs that were used or are still to be tried: none is used twice.
+    pub(crate) seen: Vec<Arc<str>>,
+    /// Those still to be tried, the best last.
+    pub(crate) rest: Vec<Arc<str>>,
+}
+
+/// The last final response, or what stood for it.
+pub(crate) struct Last {
+    pub(crate) code: u16,
+    pub(crate) reason: Arc<str>,
+    pub(crate) at: Instant,
+}
+
+/// How the publication stood before: tells a recovery from a first grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    New,
+    Held,
+    Lost,
+}
+
+/// A publication.
+pub(crate) struct Publication {
+    pub(crate) key: u64,
+    pub(crate) name: PublicationName,
+    /// Index of its presentity.
+    pub(crate) presentity: u32,
+    /// Index of its next hop.
+    pub(crate) next_hop: u32,
+    pub(crate) intent: Intent,
+    pub(crate) granted: Option<Granted>,
+    pub(crate) call_id: Arc<str>,
+    pub(crate) from_tag: Arc<str>,
+    pub(crate) cseq: u32,
+    pub(crate) state: State,
+    /// Commands to answer, by their index.
+    pub(crate) waiters: SmallVec<[u32; 2]>,
+    /// Failures in a row, and what kind they are.
+    pub(crate) failures: u32,
+    pub(crate) patience: Patience,
+    pub(crate) standing: Standing,
+    pub(crate) last: Option<Last>,
+    /// When new state was sent last.
+    pub(crate) changed_at: Option<Instant>,
+}
+
+impl Publication {
+    /// The entity-tag and revision that the server still has at `now`.
+    fn valid(&self, now: Instant) -> Option<(&Arc<str>, u64)> {
+        let granted = self.granted.as_ref().filter(|granted| granted.expires_at > now)?;
+        Some((granted.etag.as_ref()?, granted.revision))
+    }
+
+    /// The request that brings the server's state nearer to what is wanted; `None`: there is
+    /// nothing to ask for, since nothing is there and nothing shall be.
+    pub(crate) fn operation(&self, now: Instant) -> Option<Operation> {
+        match (self.intent.desire, self.valid(now)) {
+            (Desire::Gone, None) => None,
+            (Desire::Gone, Some((etag, _))) => Some(Operation::Remove(etag.clone())),
+            (Desire::Stand { .. }, None) => Some(Operation::Initial),
+            (Desire::Stand { .. }, Some((etag, revision))) if revision < self.intent.document_revision => {
+                Some(Operation::Modify(etag.clone()))
+            }
+            (Desire::Stand { .. }, Some((etag, _))) => Some(Operation::Refresh(etag.clone())),
+        }
+    }
+
+    /// Whether the server lacks a revision.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.intent.desire == Desire::Gone
+            || self
+                .granted
+                .as_ref()
+                .is_none_or(|granted| granted.revision < self.intent.revision)
+    }
+
+    /// When it ends; `None`: when told. One that is being withdrawn ends with the server's grant
+    /// at the latest.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        match self.intent.desire {
+            Desire::Stand { until } => until,
+            Desire::Gone => self.granted.as_ref().map(|granted| granted.expires_at),
+        }
+    }
+
+    /// When it needs attention next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let until = self.until();
+        let own = match &self.state {
+            // The exchange ends by itself; an ended lifetime is seen to then.
+            State::Requesting(_) => return None,
+            State::Queued { .. } | State::Refused => None,
+            State::Published { refresh_at } => *refresh_at,
+            State::Waiting { retry_at, .. } => Some(*retry_at),
+        };
+        match (own, until) {
+            (Some(own), Some(until)) => Some(own.min(until)),
+            (own, until) => own.or(until),
+        }
+    }
+
+    /// The exchange under way, if it is this one.
+    pub(crate) fn exchange(&mut self, serial: u32) -> Option<&mut Exchange> {
+        match &mut self.state {
+            State::Requesting(exchange) if exchange.serial == serial => Some(exchange),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! When to refresh, when to try again: pure arithmetic of leases.
+
+use std::time::Duration;
+
+/// The longest Retry-After that is obeyed (SEC-07): a peer must not silence us for ever.
+pub(crate) const RETRY_AFTER_CAP: Duration = Duration::from_secs(24 * 3600);
+
+/// The shortest time from a grant to its refresh, so that tiny grants make no loop.
+const REFRESH_FLOOR: Duration = Duration::from_millis(500);
+
+/// How long after the request was sent a lease of `granted` seconds is refreshed; `fraction` is
+/// random in `0..1`.
+///
+/// Up to 1200 s at 40 to 50 % of the lease; a longer one at 50 % or later, and 600 s before its
+/// end at the latest: room for several transactions that time out, and a spread wide enough that
+/// leases granted together are not refreshed together.
+pub(crate) fn refresh_after(granted: u32, fraction: f64) -> Duration {
+    let granted = f64::from(granted);
+    let (earliest, latest) = if granted > 1200.0 {
+        (granted * 0.5, granted - 600.0)
+    } else {
+        (granted * 0.4, granted * 0.5)
+    };
+    let after = earliest + (latest - earliest) * fraction.clamp(0.0, 1.0);
+    Duration::from_secs_f64(after.max(0.0)).max(REFRESH_FLOOR)
+}
+
+/// Why a request is tried again, which decides how patiently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// The server, or the way to it, failed: soon, then ever more slowly.
+    Outage,
+    /// The server does not know the presentity (404, 410, 604): in minutes.
+    Slow,
+}
+
+/// How long to wait before try number `failures` + 1; `fraction` is random in `0..1`. Doubles
+/// from 4 s to 300 s, or from 300 s to 1800 s, and is then shortened to between 50 and 100 %, so
+/// that those who failed together do not come back together.
+pub(crate) fn back_off(patience: Patience, failures: u32, fraction: f64) -> Duration {
+    let (base, cap) = match patience {
+        Patience::Outage => (4.0, 300.0),
+        Patience::Slow => (300.0, 1800.0),
+    };
+    let doublings = i32::try_from(failures.saturating_sub(1).min(16)).unwrap_or(16);
+    let longest = f64::min(base * f64::powi(2.0, doublings), cap);
+    Duration::from_secs_f64(longest * (0.5 + 0.5 * fraction.clamp(0.0, 1.0)))
+}
+
+/// What a Retry-After of so many seconds is worth.
+pub(crate) fn obeyed(retry_after: u32) -> Duration {
+    Duration::from_secs(u64::from(retry_after)).min(RETRY_AFTER_CAP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R3903-31: before the end, with room for a whole transaction time-out where there is room.
+    #[test]
+    fn r3903_31_room_for_a_transaction() {
+        for fraction in [0.0, 0.5, 1.0] {
+            for granted in [64, 80, 300, 600, 1200, 1201, 1800, 3600, 86_400, u32::MAX] {
+                let after = refresh_after(granted, fraction).as_secs_f64();
+                assert!(f64::from(granted) - after >= 32.0, "{granted}: {after}");
+                assert!(after >= 0.39 * f64::from(granted), "{granted}: {after}");
+            }
+            assert!(refresh_after(3600, fraction).as_secs() <= 3000);
+        }
+    }
+
+    /// R3903-32: leases granted together are refreshed apart.
+    #[test]
+    fn r3903_32_spread() {
+        assert!(refresh_after(3600, 1.0) - refresh_after(3600, 0.0) >= Duration::from_secs(1000));
+        assert!(refresh_after(60, 1.0) - refresh_after(60, 0.0) >= Duration::from_secs(5));
+    }
+
+    /// R3903-33: no loop on tiny grants.
+    #[test]
+    fn r3903_33_floor() {
+        for granted in 0..4 {
+            assert!(refresh_after(granted, 0.0) >= REFRESH_FLOOR);
+        }
+        assert!(refresh_after(10, 0.0) >= Duration::from_secs(4));
+    }
+
+    /// R3903-64: exponential, jittered, capped.
+    #[test]
+    fn r3903_64_back_off() {
+        let longest: Vec<u64> = (1..9)
+            .map(|n| back_off(Patience::Outage, n, 1.0).as_secs())
+            .collect();
+        assert_eq!(longest, [4, 8, 16, 32, 64, 128, 256, 300]);
+        assert_eq!(back_off(Patience::Outage, 1, 0.0), Duration::from_secs(2));
+        assert_eq!(
+            back_off(Patience::Outage, u32::MAX, 1.0),
+            Duration::from_secs(300)
+        );
+        assert_eq!(back_off(Patience::Slow, 1, 0.0), Duration::from_secs(150));
+    }
+
+    /// SEC-07: a peer cannot silence us for ever.
+    #[test]
+    fn sec_07_retry_after_is_capped() {
+        assert_eq!(obeyed(20), Duration::from_secs(20));
+        assert_eq!(obeyed(u32::MAX), RETRY_AFTER_CAP);
+    }
+}
