@@ -23,10 +23,15 @@
 mod compose;
 mod config;
 mod event;
+mod notify;
+mod publish;
 mod server;
 mod store;
+mod subscribe;
+mod subscription;
+mod uas;
 
 pub use compose::Document;
 pub use config::{Auth, Config, Lifetimes, Limits, Packages};
 pub use event::{Counters, Ended, Event, Input, Operation, Output};
-pub use server::Server;
+pub use server::{PublicationView, Server};

@@ -104,14 +104,6 @@ impl Store {
         }
     }
 
-    /// Forgets every publication and resource; entity-tags go on being new ones.
-    pub(crate) fn clear(&mut self, now: Instant) {
-        self.resources.clear();
-        self.by_key.clear();
-        self.publications.clear();
-        self.due = DueTimes::new(now);
-    }
-
     pub(crate) fn publications(&self) -> usize {
         self.publications.len()
     }
@@ -170,6 +162,12 @@ impl Store {
                     .get(*publication as usize)
                     .is_some_and(|publication| publication.tag.as_bytes() == tag)
             })
+    }
+
+    pub(crate) fn resource_of(&self, publication: PublicationId) -> Option<ResourceId> {
+        self.publications
+            .get(publication as usize)
+            .map(|publication| publication.resource)
     }
 
     /// A tag that stands for nothing, for the answer to a request that leaves nothing behind.
