@@ -187,8 +187,9 @@ impl Server {
                 return;
             }
         };
-        let key = match self.servers.receive(now, message, &essentials, flow) {
-            Received::Fresh(key) => key,
+        let (key, merged) = match self.servers.receive(now, message, &essentials, flow) {
+            Received::Fresh(key) => (key, false),
+            Received::Merged(key) => (key, true),
             Received::Repeated(answer) => {
                 self.counters.retransmissions += 1;
                 if let Some(transmit) = answer {
@@ -208,6 +209,8 @@ impl Server {
         let full = self.servers.len() > self.config.limits.transactions;
         let reply = if !line.version_ok {
             Reply::Refused(refuse(505, "Version Not Supported"))
+        } else if merged {
+            Reply::Refused(refuse(482, "Loop Detected"))
         } else if full {
             Reply::Refused(refuse_with(503, "Too Many Transactions", With::RetryAfter(5)))
         } else {

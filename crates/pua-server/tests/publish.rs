@@ -72,7 +72,7 @@ fn a_response_to_the_byte() {
     let mut bench = bench();
     let response = bench.publish_presence("Expires: 60\r\n", GUIDE);
     let expected = format!(
-        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKb1\r\nFrom: <sip:w@example.com>;tag=wt\r\nTo: <sip:alice@example.com>;tag={}\r\nCall-ID: call@w\r\nCSeq: 1 PUBLISH\r\nExpires: 60\r\nSIP-ETag: {}\r\nContent-Length: 0\r\n\r\n",
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKb1\r\nFrom: <sip:w@example.com>;tag=wt\r\nTo: <sip:alice@example.com>;tag={}\r\nCall-ID: call1@w\r\nCSeq: 1 PUBLISH\r\nExpires: 60\r\nSIP-ETag: {}\r\nContent-Length: 0\r\n\r\n",
         response.to_tag(),
         response.header("SIP-ETag")
     );
@@ -394,6 +394,9 @@ fn rfc_3261_section_17_2_2_a_repeated_request_is_done_once() {
     assert_eq!(bench.take("SIP/2.0 ").0, first.0);
     assert_eq!(documents(&mut bench).len(), 1);
     assert_eq!(bench.server.counters().retransmissions, 1);
+    // §8.2.2.2: the same request by another way.
+    bench.receive(&text.replace("z9hG4bK", "z9hG4bKx"));
+    assert_eq!(bench.take("SIP/2.0 ").code(), 482);
 }
 
 #[test]
@@ -424,7 +427,7 @@ fn broken_requests_are_answered_if_they_can_be() {
     assert_eq!(bench.take("SIP/2.0 ").code(), 400);
     bench.receive(&text.replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia"));
     assert_eq!(bench.take("SIP/2.0 ").code(), 505);
-    bench.receive(&text.replace("Call-ID: call@w\r\n", ""));
+    bench.receive(&text.replace("Call-ID: call1@w\r\n", ""));
     bench.receive("garbage");
     bench.receive("\r\n\r\n");
     bench.receive("SIP/2.0 200 OK\r\n\r\n");

@@ -26,6 +26,8 @@ pub struct Bench {
     pub sent: Vec<Transmit>,
     pub events: Vec<Event>,
     branch: u32,
+    /// The Call-ID of the last dialog.
+    call_id: String,
 }
 
 impl Bench {
@@ -44,6 +46,7 @@ impl Bench {
             sent: Vec::new(),
             events: Vec::new(),
             branch: 0,
+            call_id: "none@w".to_owned(),
         }
     }
 
@@ -98,13 +101,17 @@ impl Bench {
         body: &str,
     ) -> String {
         self.branch += 1;
+        let call_id = match to_tag {
+            "" => format!("call{}@w", self.branch),
+            _ => self.call_id.clone(),
+        };
         let to_tag = if to_tag.is_empty() {
             String::new()
         } else {
             format!(";tag={to_tag}")
         };
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{} 198.51.100.7;branch=z9hG4bKb{}\r\nMax-Forwards: 70\r\nFrom: <sip:w@example.com>;tag=wt\r\nTo: <{uri}>{to_tag}\r\nCall-ID: call@w\r\nCSeq: {cseq} {method}\r\n{rows}Content-Length: {}\r\n\r\n{body}",
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{} 198.51.100.7;branch=z9hG4bKb{}\r\nMax-Forwards: 70\r\nFrom: <sip:w@example.com>;tag=wt\r\nTo: <{uri}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{rows}Content-Length: {}\r\n\r\n{body}",
             self.flow.transport.via_token(),
             self.branch,
             body.len()
@@ -115,7 +122,11 @@ impl Bench {
     pub fn ask(&mut self, method: &str, uri: &str, rows: &str, body: &str) -> Text {
         let text = self.request(method, uri, "", 1, rows, body);
         self.receive(&text);
-        self.take("SIP/2.0 ")
+        let response = self.take("SIP/2.0 ");
+        if method == "SUBSCRIBE" {
+            self.call_id = response.header("Call-ID").to_owned();
+        }
+        response
     }
 
     pub fn publish(&mut self, rows: &str, body: &str) -> Text {
