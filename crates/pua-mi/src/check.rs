@@ -1,98 +1,52 @@
 //! Grammar checks of what an application gives and what a peer says.
 
+use sip_wire::{MediaType, Uri, grammar};
+
+/// Longest URI, in bytes.
+const LONGEST_URI: usize = 2048;
+
+/// Longest media type with its parameters, in bytes.
+const LONGEST_MEDIA_TYPE: usize = 256;
+
 /// A `token` of RFC 3261 §25.1.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    grammar::is_token(text.as_bytes())
 }
 
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
-}
-
-/// Whether the URI can name a presentity: sip, sips or pres, without headers.
+/// Whether the URI can name a presentity: sip, sips or pres (RFC 3859), without headers, which would become headers of
+/// the PUBLISH.
 pub(crate) fn is_presentity(uri: &str) -> bool {
-    is_uri(uri, &["sip", "sips", "pres"])
+    let Some(parsed) = short_uri(uri) else {
+        return false;
+    };
+    match parsed.scheme.as_str() {
+        "sip" | "sips" => parsed.headers_str().is_empty(),
+        // `pres:user@host` follows the grammar of a SIP URI.
+        "pres" => Uri::parse(&format!("sip:{}", parsed.opaque()))
+            .is_ok_and(|parsed| parsed.user.is_some() && parsed.headers_str().is_empty()),
+        _ => false,
+    }
 }
 
 /// Whether the URI can be a next hop: sip or sips, without headers.
 pub(crate) fn is_proxy(uri: &str) -> bool {
-    is_uri(uri, &["sip", "sips"])
+    short_uri(uri).is_some_and(|parsed| parsed.is_sip() && parsed.headers_str().is_empty())
 }
 
-fn is_uri(uri: &str, schemes: &[&str]) -> bool {
-    let Some((scheme, rest)) = uri.split_once(':') else {
-        return false;
-    };
-    schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
-        && uri.len() <= 2048
-        && !uri.contains('?')
-        && uri
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&b))
-        && !rest.is_empty()
+fn short_uri(uri: &str) -> Option<Uri<'_>> {
+    (uri.len() <= LONGEST_URI).then(|| Uri::parse(uri).ok()).flatten()
 }
 
-/// A media type: `type "/" subtype *( ";" attribute "=" value )`, blanks allowed around `;` and `=` (RFC 3261 §25.1,
-/// `media-type`).
+/// A media type of one line, without wildcards.
 pub(crate) fn is_media_type(text: &str) -> bool {
-    if text.len() > 256 {
-        return false;
-    }
-    let (essence, mut rest) = match text.split_once(';') {
-        Some((essence, rest)) => (essence, Some(rest)),
-        None => (text, None),
-    };
-    let Some((kind, subtype)) = essence.trim_end_matches([' ', '\t']).split_once('/') else {
-        return false;
-    };
-    if !is_token(kind) || !is_token(subtype) {
-        return false;
-    }
-    while let Some(parameters) = rest {
-        match one_parameter(parameters) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    true
-}
-
-/// Reads `attribute = value` up to the next `;`. The outer `None` means that it is none; the inner one that it was
-/// the last.
-fn one_parameter(text: &str) -> Option<Option<&str>> {
-    let blanks = [' ', '\t'];
-    let (name, value) = text.split_once('=')?;
-    let value = value.trim_start_matches(blanks);
-    if !is_token(name.trim_matches(blanks)) {
-        return None;
-    }
-    let after = match value.strip_prefix('"') {
-        None => {
-            let (token, _) = value.split_once(';').unwrap_or((value, ""));
-            if !is_token(token.trim_end_matches(blanks)) {
-                return None;
-            }
-            value.get(token.len()..)?
-        }
-        Some(inner) => {
-            let mut escaped = false;
-            let end = inner.char_indices().find_map(|(at, c)| {
-                let closes = c == '"' && !escaped;
-                escaped = c == '\\' && !escaped;
-                closes.then_some(at)
-            })?;
-            if inner.get(..end)?.chars().any(|c| c.is_control() && c != '\t') {
-                return None;
-            }
-            inner.get(end + 1..)?
-        }
-    };
-    let after = after.trim_start_matches(blanks);
-    match after.strip_prefix(';') {
-        Some(more) => Some(Some(more)),
-        None if after.is_empty() => Some(None),
-        None => None,
-    }
+    text.len() <= LONGEST_MEDIA_TYPE
+        && !text.chars().any(|c| c.is_control() && c != '\t')
+        && !text.ends_with(';')
+        && MediaType::parse(text.as_bytes()).is_ok_and(|parsed| {
+            parsed.kind != "*"
+                && parsed.subtype != "*"
+                && parsed.params.iter().all(|param| param.value.is_some())
+        })
 }
 
 /// Longest piece of a peer's text that is passed on, in bytes.
@@ -149,6 +103,41 @@ mod tests {
             "a/b;x=\"y\"z",
         ] {
             assert!(!is_media_type(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn presentities() {
+        for good in [
+            "sip:a@b.c",
+            "SIP:a@b.c",
+            "sips:a@b.c:5061;transport=tcp",
+            "pres:a@b.c",
+            "sip:b.c",
+            "sip:a@[::1]",
+        ] {
+            assert!(is_presentity(good), "{good}");
+        }
+        for bad in [
+            "",
+            "foo",
+            "sip:",
+            "http://a",
+            "tel:+1",
+            "<sip:a@b>",
+            "sip:a b@c",
+            "sip:<x>@h",
+            "sip:a@b?X=y",
+            "sip:a@b\r\nX: y",
+            "sip:a@b\0",
+            "pres:b.c",
+            "pres:a@b?x=y",
+            "pres:a b@c",
+            "sip:a@b c",
+            "sip:é@b",
+            " sip:a@b",
+        ] {
+            assert!(!is_presentity(bad), "{bad:?}");
         }
     }
 

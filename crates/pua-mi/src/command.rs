@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use event_packages::Package;
+use sip_wire::ExtraHeaders;
 
-pub use crate::headers::ExtraHeaders;
 use crate::{Reply, methods};
 
 /// A command with checked parameters, whatever the dialect it came in.

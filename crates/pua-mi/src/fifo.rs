@@ -86,7 +86,8 @@ pub(crate) fn partial_head(text: &[u8]) -> Head<'_> {
         let at = 1 + length + 1 + blanks;
         match line.get(at) {
             Some(b'{' | b'[') => return Head::Json { name, at },
-            _ if line_end.is_some() => return Head::Classic,
+            // No command has a brace: a document that follows garbage in its line.
+            _ if line_end.is_some() && !line.contains(&b'{') => return Head::Classic,
             _ => {}
         }
     }

@@ -5,9 +5,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use event_packages::Package;
+use sip_wire::ExtraHeaders;
 
 use crate::check;
-use crate::command::{Command, ExtraHeaders, Lifetime, Name, Publish, Wait};
+use crate::command::{Command, Lifetime, Name, Publish, Wait};
 use crate::methods::{Method, Misfit, Verb};
 use crate::params::{Arg, Param, Params, Slots};
 use crate::{Dialect, MiError};

@@ -1,0 +1,215 @@
+//! Whatever comes in, nothing panics, the framer does not care how bytes were split, and ids come back as they went in.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use pua_mi::{FifoFramer, MiError, Outcome, Reply, Request, Via};
+use serde_json::{Value, json};
+
+const VIAS: [Via; 4] = [Via::Fifo, Via::Datagram, Via::Stream, Via::Http];
+
+/// Pieces that requests are made of, to be put together wrongly.
+fn fragment() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: Vec<&'static [u8]> = vec![
+        b":",
+        b"::",
+        b"\n",
+        b"\n\n",
+        b"\r\n",
+        b"\"",
+        b"\\\"",
+        b"\\",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b".",
+        b" ",
+        b"\t",
+        b":r:{",
+        b":pua_publish:r\n",
+        b":pua.publish:\n",
+        b"sip:a@b.c\n",
+        b"60\n",
+        b"presence\n",
+        b"application/pidf+xml\n",
+        b"<presence/>\n",
+        b"wait::final\n",
+        b"\"jsonrpc\":\"2.0\"",
+        b"\"method\":\"pua_publish\"",
+        b"\"id\":1",
+        b"\"params\":",
+        b"\"expires\":\"3600\"",
+        b"\"presentity_uri\":\"sip:a@b.c\"",
+        b"null",
+        b"true",
+        b"-1",
+        b"1e5",
+        b"\xff",
+        b"\0",
+        b"a_b",
+    ];
+    prop_oneof![
+        8 => proptest::sample::select(pieces).prop_map(<[u8]>::to_vec),
+        1 => vec(any::<u8>(), 0..8),
+    ]
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    vec(fragment(), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+fn drain(framer: &mut FifoFramer) -> Vec<Vec<u8>> {
+    std::iter::from_fn(|| framer.next())
+        .map(|request| request.bytes)
+        .collect()
+}
+
+fn replies(request: &Request) -> Vec<Reply> {
+    let outcome = Outcome {
+        code: 200,
+        reason: "OK".into(),
+        etag: Some("e".into()),
+        expires: Some(1),
+        ..Outcome::default()
+    };
+    request
+        .calls
+        .iter()
+        .map(|call| match &call.command {
+            Ok(_) => Reply::Published(outcome.clone()),
+            Err(error) => Reply::Error(error.clone()),
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_make_a_request(bytes in soup()) {
+        for via in VIAS {
+            let request = Request::parse(&bytes, via);
+            prop_assert!(!request.calls.is_empty());
+            let answer = request.encode(&replies(&request));
+            prop_assert_eq!(answer.is_some(), request.answer.is_wanted());
+            prop_assert_eq!(answer.is_some(), request.calls.iter().any(|call| call.wants_reply));
+            // An answer is text of one kind: JSON without line ends, or lines that end with an empty one.
+            if let Some(answer) = answer {
+                let text = String::from_utf8(answer).unwrap();
+                match text.starts_with(['{', '[']) {
+                    true => prop_assert!(serde_json::from_str::<Value>(&text).is_ok()),
+                    false => prop_assert!(text == "400 Parse_error" || text.ends_with("\n\n")),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn random_bytes_make_a_request(bytes in vec(any::<u8>(), 0..200)) {
+        for via in VIAS {
+            let request = Request::parse(&bytes, via);
+            let _ = request.encode(&replies(&request));
+        }
+    }
+
+    #[test]
+    fn the_framer_does_not_care_how_bytes_were_split(bytes in soup(), limit in 1_usize..300, cuts in vec(1_usize..20, 0..80)) {
+        let mut whole = FifoFramer::new(limit);
+        whole.push(&bytes);
+        let expected = drain(&mut whole);
+        let mut split = FifoFramer::new(limit);
+        let (mut rest, mut cut) = (bytes.as_slice(), Vec::new());
+        for length in cuts.into_iter().chain(std::iter::once(usize::MAX)) {
+            let (head, tail) = rest.split_at(length.min(rest.len()));
+            split.push(head);
+            cut.extend(drain(&mut split));
+            rest = tail;
+        }
+        prop_assert_eq!(&cut, &expected);
+        whole.writers_gone();
+        split.writers_gone();
+        prop_assert_eq!(drain(&mut whole), drain(&mut split));
+        for request in cut {
+            let request = Request::parse(&request, Via::Fifo);
+            let _ = request.encode(&replies(&request));
+        }
+    }
+
+    #[test]
+    fn a_sound_request_behind_anything_is_found(bytes in soup()) {
+        let sound = br#":sound:{"jsonrpc":"2.0","id":1,"method":"which"}"#;
+        let mut framer = FifoFramer::new(1 << 20);
+        framer.push(&bytes);
+        drain(&mut framer);
+        framer.writers_gone();
+        drain(&mut framer);
+        framer.push(sound);
+        prop_assert_eq!(drain(&mut framer), [sound.to_vec()]);
+    }
+
+    #[test]
+    fn ids_come_back(id in prop_oneof![
+        "[0-9]{1,30}",
+        "-?[1-9][0-9]{0,5}(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
+        any::<String>().prop_map(|text| Value::from(text).to_string()),
+        Just("null".to_owned()),
+    ], spaced in any::<bool>()) {
+        // A number does not begin with a zero.
+        prop_assume!(id.len() == 1 || !id.starts_with('0'));
+        let space = if spaced { " " } else { "" };
+        let text = format!("{{\"jsonrpc\":{space}\"2.0\",{space}\"id\":{space}{id},\"method\":\"version\"}}");
+        let request = Request::parse(text.as_bytes(), Via::Datagram);
+        let answer = request.encode(&[Reply::Json(json!({}))]).unwrap();
+        prop_assert_eq!(
+            String::from_utf8(answer).unwrap(),
+            format!("{{\"jsonrpc\":\"2.0\",\"result\":{{}},\"id\":{id}}}")
+        );
+    }
+
+    #[test]
+    fn what_a_peer_says_stays_in_its_place(reason in any::<String>(), etag in any::<String>(), warning in any::<String>()) {
+        let outcome = |code| Reply::Published(Outcome {
+            code,
+            reason: reason.clone(),
+            etag: Some(etag.clone()),
+            expires: Some(1),
+            warning: Some(warning.clone()),
+            ..Outcome::default()
+        });
+        let classic = Request::parse(b":version:\n", Via::Datagram);
+        for (code, lines) in [(200, 5), (403, 4)] {
+            let text = String::from_utf8(classic.encode(&[outcome(code)]).unwrap()).unwrap();
+            prop_assert!(text.starts_with("200 OK\n"));
+            prop_assert_eq!(text.matches('\n').count(), lines, "{:?}", text);
+            prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+        }
+        let error = classic.encode(&[Reply::Error(MiError::new(400, reason))]).unwrap();
+        prop_assert_eq!(error.iter().filter(|byte| **byte == b'\n').count(), 2);
+    }
+
+    #[test]
+    fn a_body_passes_through_unharmed(body in any::<String>().prop_filter("a body", |body| !body.is_empty() && body != ".")) {
+        let json = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "pua_publish",
+            "params": {"presentity_uri": "sip:a@b.c", "expires": 1, "event_package": "x", "content_type": "a/b", "body": body},
+        });
+        let by_json = Request::parse(json.to_string().as_bytes(), Via::Http);
+        let quoted = body.replace('"', "\\\"");
+        // A backslash before the end would escape the closing quote: classic text cannot say that.
+        prop_assume!(!body.ends_with('\\') && !body.contains("\\\""));
+        let classic = format!(":pua_publish:\nsip:a@b.c\n1\nx\na/b\n\"{quoted}\"\n");
+        let by_text = Request::parse(classic.as_bytes(), Via::Datagram);
+        for request in [by_json, by_text] {
+            match &request.calls[0].command {
+                Ok(pua_mi::Command::Publish(publish)) => prop_assert_eq!(publish.body.as_deref(), Some(body.as_bytes())),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}
