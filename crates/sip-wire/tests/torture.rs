@@ -268,10 +268,9 @@ fn bodies_are_cut_where_content_length_says() {
     let bytes = read("dblreq");
     let mut framer = Framer::new(Limits::stream());
     framer.push(&bytes);
-    // the second message claims a little more body than the archive has
-    framer.push(b"  ");
     let mut methods = Vec::new();
-    while let Some(frame) = framer.next().unwrap() {
+    // the archive has five octets more than the second message says, and they begin no third
+    while let Ok(Some(frame)) = framer.next() {
         let Frame::Message(cut) = frame else { continue };
         methods.push(
             Message::parse_framed(&cut, &Limits::stream())
