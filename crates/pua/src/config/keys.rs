@@ -237,7 +237,7 @@ fn hint(table: &str, name: &str, path: &str) -> Option<String> {
     let near = |candidates: &mut dyn Iterator<Item = &'static str>, wanted: &str| {
         candidates
             .map(|c| (distance(c, wanted), c))
-            .filter(|(d, c)| *d <= (c.len() / 3).clamp(1, 3))
+            .filter(|(d, c)| *d <= (c.len().max(wanted.len()) / 3).clamp(1, 3))
             .min()
             .map(|(_, c)| c)
     };

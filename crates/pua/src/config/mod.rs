@@ -21,8 +21,8 @@ use std::time::Duration;
 
 pub(crate) use address::{DatagramListen, SipListen};
 pub(crate) use example::EXAMPLE;
-pub(crate) use fault::{Fault, Faults, Severity};
-pub(crate) use read::{Loaded, load};
+pub(crate) use fault::{Fault, Severity};
+pub(crate) use read::{Loaded, defaults, load};
 
 /// Where the daemon's FIFO and sockets are if nothing else is said.
 pub(crate) const RUNTIME_DIR: &str = "/run/pua";

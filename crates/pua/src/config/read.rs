@@ -27,6 +27,12 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Faults> {
     load_with(file, variables)
 }
 
+/// What holds if nothing is said.
+pub(crate) fn defaults() -> Config {
+    let mut faults = Faults::default();
+    Check::new(&Settings::default(), &mut faults).config(None)
+}
+
 /// As [`load`], with the environment given.
 pub(super) fn load_with(
     file: Option<&Path>,

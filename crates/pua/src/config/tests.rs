@@ -374,8 +374,10 @@ fn values_that_are_refused() {
     for (text, expected) in [
         ("presence_server = \"pa.example.com\"", "no SIP URI"),
         ("presence_server = \"sips:pa.example.com\"", "not available"),
-        ("presence_server = \"sip:\"", "no host"),
+        ("presence_server = \"sip:\"", "no SIP URI"),
         ("presence_server = \"sip:a b\"", "no SIP URI"),
+        ("presence_server = \"pres:a@b\"", "is not sip:"),
+        ("presence_server = \"sip:a;transport=tls\"", "not available"),
         ("sip.listen = [\"tls:0.0.0.0:5061\"]", "not available"),
         ("sip.listen = [\"udp:0.0.0.0\"]", "has no port"),
         ("sip.listen = [\"udp:0.0.0.0:70000\"]", "no port"),

@@ -42,29 +42,24 @@ impl Reason {
 pub(super) fn sip_uri(text: &str) -> Result<String, Reason> {
     const EXAMPLE: &str = "such as \"sip:pa.example.com:5060;transport=tcp\"";
     let bad = |what: String| Reason::new(what, EXAMPLE);
-    let (scheme, rest) = text
-        .split_once(':')
-        .ok_or_else(|| bad(format!("`{text}` is no SIP URI")))?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "sip" => {}
-        "sips" => {
-            return Err(bad(
-                "sips: needs TLS, which is not available in this version".to_owned()
-            ));
-        }
-        _ => return Err(bad(format!("`{text}` does not begin with sip:"))),
+    let uri = sip_wire::Uri::parse(text).map_err(|fault| {
+        // A URI may hold a password; it is shown only if it holds none.
+        let shown = if text.contains('@') { "it" } else { text };
+        bad(format!("`{shown}` is no SIP URI: {}", fault.reason()))
+    })?;
+    if uri.is_sips() {
+        return Err(bad(
+            "sips: needs TLS, which is not available in this version".to_owned()
+        ));
     }
-    let host = rest.rsplit('@').next().unwrap_or(rest);
-    if host.is_empty() || host.starts_with([':', ';']) {
-        return Err(bad(format!("`{text}` has no host")));
+    if !uri.is_sip() {
+        return Err(bad(format!("`{}:` is not sip:", uri.scheme.as_str())));
     }
-    if text
-        .chars()
-        .any(|c| c.is_whitespace() || c.is_control() || "<>\"".contains(c))
-    {
-        return Err(bad(format!("`{}` is no SIP URI", text.escape_debug())));
+    match uri.transport() {
+        None => Ok(text.to_owned()),
+        Some(t) if t.eq_ignore_ascii_case("udp") || t.eq_ignore_ascii_case("tcp") => Ok(text.to_owned()),
+        Some(other) => Err(bad(format!("transport={other} is not available in this version"))),
     }
-    Ok(text.to_owned())
 }
 
 /// `host[:port]` for Via and Contact.

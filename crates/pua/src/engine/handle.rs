@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
+use pua_core::{Query, ResolveError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 
 /// Requests that may wait in the channel; beyond it front-ends answer "busy" at once.
-pub(crate) const QUEUE: usize = 4096;
+pub const QUEUE: usize = 4096;
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ClientKey {
+pub enum ClientKey {
     /// Whoever writes to the FIFO.
     Fifo,
     /// A UNIX datagram client by the name of its socket; empty if it has none.
@@ -31,21 +32,21 @@ pub(crate) enum ClientKey {
 
 /// One request of a front-end that runs outside the engine's thread.
 #[derive(Debug)]
-pub(crate) struct Submission {
+pub struct Submission {
     /// The request's bytes.
-    pub(crate) payload: Bytes,
+    pub payload: Bytes,
     /// How it came.
-    pub(crate) via: pua_mi::Via,
+    pub via: pua_mi::Via,
     /// Who sent it.
-    pub(crate) client: ClientKey,
+    pub client: ClientKey,
     /// Takes the bytes of the answer; `None`: nothing is to be answered.
-    pub(crate) reply: oneshot::Sender<Option<Vec<u8>>>,
+    pub reply: oneshot::Sender<Option<Vec<u8>>>,
 }
 
 /// The engine has more requests than it can take, or is stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("busy, try again")]
-pub(crate) struct Busy;
+pub struct Busy;
 
 /// What the engine is told besides requests.
 #[derive(Debug)]
@@ -57,7 +58,10 @@ pub(crate) enum Control {
     /// Stop gracefully; the second time at once.
     Stop,
     /// The resolver's answer.
-    Resolved(Arc<str>, crate::sip::Resolved),
+    Resolved(
+        Query,
+        Result<(Vec<std::net::IpAddr>, std::time::Duration), ResolveError>,
+    ),
 }
 
 /// Wakes the engine's poll; many wakes before it looks cost one system call.
@@ -92,7 +96,7 @@ impl Bell {
 
 /// Gives requests and orders to a running engine.
 #[derive(Clone, Debug)]
-pub(crate) struct EngineHandle {
+pub struct EngineHandle {
     submissions: mpsc::Sender<Submission>,
     control: Sender<Control>,
     bell: Arc<Bell>,
@@ -129,7 +133,7 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
-    pub(crate) fn try_submit(&self, submission: Submission) -> Result<(), Busy> {
+    pub fn try_submit(&self, submission: Submission) -> Result<(), Busy> {
         self.submissions.try_send(submission).map_err(|_| Busy)?;
         self.bell.ring();
         Ok(())
@@ -139,18 +143,18 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
-    pub(crate) async fn submit(&self, submission: Submission) -> Result<(), Busy> {
+    pub async fn submit(&self, submission: Submission) -> Result<(), Busy> {
         self.try_submit(submission)
     }
 
     /// Gives the engine a new configuration. What cannot change while it runs (listeners) is
     /// logged and left.
-    pub(crate) fn reload(&self, config: Config) {
+    pub fn reload(&self, config: Config) {
         self.order(Control::Reload(Box::new(config)));
     }
 
     /// Stops the engine gracefully; called again: at once.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.order(Control::Stop);
     }
 
