@@ -59,18 +59,11 @@ static REGISTRATIONS: &[Registration] = &[
     },
     known("conference", "RFC 4575", "application/conference-info+xml"),
     known("xcap-diff", "RFC 5875", "application/xcap-diff+xml"),
-    known("ua-profile", "RFC 6080", "application/xml"),
-    known("kpml", "RFC 4730", "application/kpml-response+xml"),
-    known("vq-rtcpxr", "RFC 6035", "application/vq-rtcpxr"),
-    known(
-        "consent-pending-additions",
-        "RFC 5362",
-        "application/resource-lists+xml",
-    ),
     Registration {
-        expires: 60,
-        ..known("refer", "RFC 3515", "message/sipfrag")
+        expires: 7200,
+        ..known("kpml", "RFC 4730", "application/kpml-response+xml")
     },
+    known("vq-rtcpxr", "RFC 6035", "application/vq-rtcpxr"),
     known(
         "as-feature-event",
         "BroadSoft",

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde_json::Value;
 use smallvec::SmallVec;
 
@@ -64,7 +65,7 @@ pub(crate) fn parse_error(command: &str) -> MiError {
 
 /// Cuts the first line off, without its line end.
 fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == b'\n')?;
+    let at = memchr(b'\n', text)?;
     let (line, rest) = text.split_at_checked(at)?;
     Some((line.strip_suffix(b"\r").unwrap_or(line), rest.get(1..)?))
 }

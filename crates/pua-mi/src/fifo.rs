@@ -1,5 +1,7 @@
 //! What a request from the FIFO begins with, and where its answer goes.
 
+use memchr::memchr;
+
 use crate::MiError;
 
 /// Longest first line of a request, in bytes.
@@ -71,7 +73,8 @@ fn colons(line: &[u8]) -> usize {
 
 /// Looks at a text of which more may come.
 pub(crate) fn partial_head(text: &[u8]) -> Head<'_> {
-    let line_end = text.iter().take(LONGEST_HEAD).position(|byte| *byte == b'\n');
+    let start = text.get(..LONGEST_HEAD).unwrap_or(text);
+    let line_end = memchr(b'\n', start);
     let line = text
         .get(..line_end.unwrap_or(text.len().min(LONGEST_HEAD)))
         .unwrap_or(text);
@@ -142,7 +145,7 @@ pub(crate) fn ends_in_another(text: &[u8]) -> Option<bool> {
 pub(crate) fn closing_quote(text: &[u8], start: usize, from: usize) -> Option<usize> {
     let mut at = from;
     loop {
-        at += text.get(at..)?.iter().position(|byte| *byte == b'"')?;
+        at += memchr(b'"', text.get(at..)?)?;
         if at == start || text.get(at - 1) != Some(&b'\\') {
             return Some(at);
         }

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use memchr::{memchr, memchr2};
+
 use crate::classic;
 use crate::fifo::{
     Head, LONGEST_HEAD, closing_quote, ends_in_another, is_classic_head, is_json_head, partial_head,
@@ -56,6 +58,11 @@ enum Step {
 }
 
 impl Json {
+    /// In a string, and not behind its backslash.
+    fn is_inside_string(&self) -> bool {
+        self.in_string && !self.escaped
+    }
+
     fn step(&mut self, byte: u8) -> Step {
         if self.in_string {
             match byte {
@@ -242,7 +249,7 @@ impl FifoFramer {
                     State::Json(Json::default())
                 }
                 Head::Classic => {
-                    self.at += rest.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                    self.at += memchr(b'\n', rest).map_or(0, |at| at + 1);
                     State::Line
                 }
             },
@@ -255,7 +262,7 @@ impl FifoFramer {
     fn garbage(&mut self) -> bool {
         loop {
             let rest = self.rest();
-            let Some(found) = rest.iter().position(|byte| matches!(byte, b'\n' | b':')) else {
+            let Some(found) = memchr2(b'\n', b':', rest) else {
                 self.at = self.buffer.len();
                 return false;
             };
@@ -279,35 +286,42 @@ impl FifoFramer {
     }
 
     fn json(&mut self, mut json: Json) -> bool {
-        let rest = self.buffer.get(self.at..).unwrap_or_default();
-        let (mut read, mut broken) = (0, false);
-        for byte in rest {
-            if self.at + read - self.start >= self.limit {
-                break;
+        let reach = self.buffer.len().min(self.start + self.limit);
+        let mut at = self.at;
+        while let Some(rest) = self.buffer.get(at..reach)
+            && let Some(byte) = rest.first()
+        {
+            if json.is_inside_string() {
+                // Nothing but its end and an escape matters in a string.
+                let skip = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                if skip > 0 {
+                    at += skip;
+                    continue;
+                }
             }
             let before = json;
-            match json.step(*byte) {
-                Step::Goes => {}
+            let breaks = match json.step(*byte) {
+                Step::Goes => false,
+                Step::Breaks => true,
                 Step::Ends => {
-                    self.cut(self.at + read + 1);
+                    self.cut(at + 1);
                     return true;
                 }
-                Step::Breaks => broken = true,
-                Step::Colon => match is_json_head(rest.get(read..).unwrap_or_default()) {
-                    Some(found) => broken = found,
+                Step::Colon => match is_json_head(self.buffer.get(at..).unwrap_or_default()) {
+                    Some(found) => found,
                     None => {
-                        (self.at, self.state) = (self.at + read, State::Json(before));
+                        (self.at, self.state) = (at, State::Json(before));
                         return false;
                     }
                 },
+            };
+            if breaks {
+                return self.broken(at);
             }
-            if broken {
-                return self.broken(self.at + read);
-            }
-            read += 1;
+            at += 1;
         }
-        (self.at, self.state) = (self.at + read, State::Json(json));
-        self.is_too_long(self.at + 1)
+        (self.at, self.state) = (at, State::Json(json));
+        self.is_too_long(at + 1)
     }
 
     /// A document broke off at `at`, for instance because another writer's request stands in it: who can be told is
@@ -332,7 +346,7 @@ impl FifoFramer {
             }
             Some(false) => {}
         }
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
+        let Some(length) = memchr(b'\n', rest) else {
             return self.is_too_long(self.buffer.len());
         };
         let line = rest.get(..length).unwrap_or_default();
@@ -360,11 +374,7 @@ impl FifoFramer {
         let close = closing_quote(&self.buffer, start, self.at);
         let reach = close.unwrap_or(self.buffer.len());
         let mut at = self.at;
-        while let Some(found) = self
-            .buffer
-            .get(at..reach)
-            .and_then(|text| text.iter().position(|byte| *byte == b'\n'))
-        {
+        while let Some(found) = self.buffer.get(at..reach).and_then(|text| memchr(b'\n', text)) {
             at += found;
             if self.is_too_long(at) {
                 return true;
@@ -393,7 +403,7 @@ impl FifoFramer {
     }
 
     fn tail(&mut self) -> bool {
-        let found = self.rest().iter().position(|byte| *byte == b'\n');
+        let found = memchr(b'\n', self.rest());
         let end = self.at + found.map_or(self.rest().len(), |at| at + 1);
         if self.is_too_long(end) {
             return true;

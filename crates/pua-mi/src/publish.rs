@@ -71,6 +71,8 @@ pub(crate) fn from_slots(
     manners: Manners,
 ) -> Result<Command, MiError> {
     let reader = Reader { manners };
+    // Who writes a dot for the type of a body wants the event package's own.
+    let own_type = slots.get(Param::ContentType).is_some_and(Arg::is_dot);
     for param in [
         Param::ContentType,
         Param::Etag,
@@ -103,7 +105,11 @@ pub(crate) fn from_slots(
     let content_type = match (content_type, &body) {
         (Some(given), _) if check::is_media_type(&given) => Some(given.into_owned()),
         (Some(given), _) => return Err(reader.bad("content type", &given)),
-        (None, Some(_)) => Some(reader.default_content_type(method.verb, &package)?.to_owned()),
+        (None, Some(_)) => Some(
+            reader
+                .default_content_type(own_type || method.verb != Verb::OpenSipsPublish, &package)?
+                .to_owned(),
+        ),
         (None, None) => None,
     };
     let etag = etag.map(|etag| reader.etag(etag)).transpose()?;
@@ -198,9 +204,9 @@ impl Reader {
         }
     }
 
-    /// A body without a type: the package's default, unless the dialect's documented call has both or none.
-    fn default_content_type(self, verb: Verb, package: &Package) -> Result<&'static str, MiError> {
-        if self.manners.named && verb == Verb::OpenSipsPublish && self.manners.dialect == Dialect::OpenSips {
+    /// A body without a type: the package's default, unless the documented call has both or none.
+    fn default_content_type(self, may_lack: bool, package: &Package) -> Result<&'static str, MiError> {
+        if self.manners.named && !may_lack && self.manners.dialect == Dialect::OpenSips {
             return Err(Misfit::Names.into());
         }
         package
