@@ -138,7 +138,8 @@ impl HeaderName {
     }
 
     /// Whether one message may have only one of it, in one row (RFC 3261 §20, RFC 3903 §11,
-    /// RFC 6665 §8.2).
+    /// RFC 6665 §8.2). Not SIP-ETag: a response is more than its entity-tag, and one with two of
+    /// them still says what became of the request.
     pub(crate) fn is_single(self) -> bool {
         use HeaderName as H;
         matches!(
@@ -152,7 +153,6 @@ impl HeaderName {
                 | H::ContentType
                 | H::Event
                 | H::Expires
-                | H::SipETag
                 | H::SipIfMatch
                 | H::SubscriptionState
         )
