@@ -41,6 +41,9 @@ impl Package {
         if !is_event_type(name) {
             return Err(BadPackage);
         }
+        if name.len() == text.len() {
+            return Ok(Self(name.into()));
+        }
         let mut out = String::with_capacity(text.len());
         out.push_str(name);
         let mut parameters = String::new();
@@ -78,6 +81,11 @@ impl Package {
     /// Media type of a body that comes without one.
     pub fn default_content_type(&self) -> Option<&'static str> {
         self.registration().and_then(|known| known.content_type)
+    }
+
+    /// Whether a first publication may come without a body; of an unknown package it may not.
+    pub fn allows_empty_body(&self) -> bool {
+        self.registration().is_some_and(|known| known.empty_body)
     }
 
     /// Seconds a publication or subscription stands when nobody says: the package's own default or 3600.

@@ -13,8 +13,10 @@ fn main() {
 }
 
 fn classic() -> Vec<u8> {
-    format!(":pua_publish:reply_1\nsip:system@example.org\n3600\npresence\napplication/pidf+xml\n.\n.\n{BODY}\n\n")
-        .into_bytes()
+    format!(
+        ":pua_publish:reply_1\nsip:system@example.org\n3600\npresence\napplication/pidf+xml\n.\n.\n{BODY}\n\n"
+    )
+    .into_bytes()
 }
 
 fn named() -> Vec<u8> {

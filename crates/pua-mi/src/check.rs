@@ -1,5 +1,7 @@
 //! Grammar checks of what an application gives and what a peer says.
 
+use std::borrow::Cow;
+
 use sip_wire::{MediaType, Uri, grammar};
 
 /// Longest URI, in bytes.
@@ -11,6 +13,11 @@ const LONGEST_MEDIA_TYPE: usize = 256;
 /// A `token` of RFC 3261 §25.1.
 pub(crate) fn is_token(text: &str) -> bool {
     grammar::is_token(text.as_bytes())
+}
+
+/// A character of a token.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    grammar::is_token_char(byte)
 }
 
 /// Whether the URI can name a presentity: sip, sips or pres (RFC 3859), without headers, which would become headers of
@@ -54,7 +61,10 @@ const LONGEST: usize = 1024;
 
 /// A peer's or an application's text made fit for one line: control characters become blanks, blanks at the ends go,
 /// and what is very long is cut.
-pub(crate) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Cow::Borrowed(text.trim_matches(' '));
+    }
     let mut out = String::with_capacity(text.len().min(LONGEST));
     for c in text.chars() {
         let c = if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
@@ -70,7 +80,7 @@ pub(crate) fn one_line(text: &str) -> String {
         }
     }
     out.truncate(out.trim_end_matches(' ').len());
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

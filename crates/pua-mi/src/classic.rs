@@ -1,12 +1,13 @@
 //! Classic text: `:COMMAND:REPLY_NAME`, a parameter a line, an empty line; a status line and nodes for an answer.
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use memchr::memchr;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use crate::check::{is_token, one_line};
+use crate::check::{is_token_byte, one_line};
 use crate::fifo::closing_quote;
 use crate::json_print::failure_members;
 use crate::methods::{self, Method, Misfit, Verb};
@@ -120,15 +121,15 @@ fn parameters(mut text: &[u8]) -> Option<SmallVec<[Named<'_>; 12]>> {
 
 /// `name::value`, `::value` or `value`. A name is a token, so that neither an IPv6 address nor a document has one.
 pub(crate) fn split_name(content: &[u8]) -> (Option<&str>, &[u8]) {
-    let at = content.windows(2).position(|pair| pair == b"::");
-    let parts = at.and_then(|at| Some((content.get(..at)?, content.get(at + 2..)?)));
-    match parts {
-        Some((b"", value)) => (None, value.trim_ascii_start()),
-        Some((name, value)) => match std::str::from_utf8(name).map(str::trim_ascii_end) {
-            Ok(name) if is_token(name) => (Some(name), value.trim_ascii_start()),
-            _ => (None, content),
-        },
-        None => (None, content),
+    let is_name = |byte: &u8| *byte != b':' && is_token_byte(*byte);
+    let length = content.iter().take_while(|byte| is_name(byte)).count();
+    let (name, rest) = content.split_at_checked(length).unwrap_or((content, &[]));
+    match rest.trim_ascii_start().strip_prefix(b"::") {
+        Some(value) if rest.starts_with(b"::") || length > 0 => {
+            let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
+            (name, value.trim_ascii_start())
+        }
+        _ => (None, content),
     }
 }
 
@@ -230,8 +231,7 @@ pub(crate) fn print(out: &mut Vec<u8>, reply: &Reply) {
             print_value(out, value, 0);
         }
         Reply::Error(error) => {
-            out.extend_from_slice(error.classic_code().to_string().as_bytes());
-            out.push(b' ');
+            let _ = write!(out, "{} ", error.classic_code());
             match (&error.data, error.code) {
                 (Some(Value::String(data)), ..0) => push_text(out, data),
                 _ => push_text(out, &error.message),
@@ -244,7 +244,8 @@ pub(crate) fn print(out: &mut Vec<u8>, reply: &Reply) {
 
 fn print_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     out.extend_from_slice(b"200 OK\n");
-    push_text(out, &outcome.status_line());
+    let _ = write!(out, "{} ", outcome.code);
+    push_text(out, &outcome.clean_reason());
     out.push(b'\n');
     if !outcome.is_success() {
         for (name, value) in failure_members(outcome) {
@@ -258,15 +259,17 @@ fn print_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
         out.push(b'\n');
     }
     if let Some(expires) = outcome.expires {
-        out.extend_from_slice(b"Expires:: ");
-        out.extend_from_slice(expires.to_string().as_bytes());
-        out.push(b'\n');
+        let _ = writeln!(out, "Expires:: {expires}");
     }
 }
 
 /// Text of a node without a name, in which `::` must not make one.
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(one_line(text).replace("::", ": :").as_bytes());
+    let text = one_line(text);
+    match text.contains("::") {
+        true => out.extend_from_slice(text.replace("::", ": :").as_bytes()),
+        false => out.extend_from_slice(text.as_bytes()),
+    }
 }
 
 /// The members of an object and the items of an array are nodes at one level.

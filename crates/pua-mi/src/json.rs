@@ -32,20 +32,22 @@ pub(crate) struct Document<'a> {
 /// `None`: it is no JSON.
 pub(crate) fn read(bytes: &[u8], answerable: impl Fn(Option<&str>) -> bool) -> Option<Document<'_>> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let (batch, parsed, surplus) = if first == Some(&b'[') {
-        let Batch { parsed, surplus } = serde_json::from_slice(bytes).ok()?;
-        (true, parsed, surplus)
-    } else {
-        (
-            false,
-            vec![serde_json::from_slice::<Parsed<'_>>(bytes).ok()?],
-            false,
-        )
-    };
+    if first != Some(&b'[') {
+        let mut parsed: Parsed<'_> = serde_json::from_slice(bytes).ok()?;
+        let reply_name = parsed.reply_name.take();
+        let (id, call) = parsed.into_call(answerable(reply_name.as_deref()));
+        return Some(Document {
+            batch: false,
+            calls: vec![call],
+            ids: SmallVec::from_buf([id]),
+            reply_name,
+        });
+    }
+    let Batch { parsed, surplus } = serde_json::from_slice(bytes).ok()?;
     let reply_name = parsed.iter().find_map(|one| one.reply_name.clone());
     let answerable = answerable(reply_name.as_deref());
     let mut document = Document {
-        batch,
+        batch: true,
         calls: Vec::with_capacity(parsed.len().max(1)),
         ids: SmallVec::new(),
         reply_name,

@@ -56,7 +56,7 @@ fn error_object(out: &mut Vec<u8>, code: i32, message: &str, data: impl FnOnce(&
     out.extend_from_slice(b"\"error\":{\"code\":");
     serialise(out, &code);
     out.extend_from_slice(b",\"message\":");
-    serialise(out, &one_line(message));
+    serialise(out, one_line(message).as_ref());
     data(out);
     out.push(b'}');
 }
@@ -64,11 +64,7 @@ fn error_object(out: &mut Vec<u8>, code: i32, message: &str, data: impl FnOnce(&
 /// Kamailio: the entity-tag and the lifetime of a success, an error with the SIP code for a failure.
 fn kamailio_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     if !outcome.is_success() {
-        let reason = match one_line(&outcome.reason) {
-            empty if empty.is_empty() => outcome.code.to_string(),
-            reason => reason,
-        };
-        error_object(out, i32::from(outcome.code), &reason, |out| {
+        error_object(out, i32::from(outcome.code), &outcome.clean_reason(), |out| {
             out.extend_from_slice(b",\"data\":");
             outcome_object(out, outcome, false);
         });
@@ -76,7 +72,7 @@ fn kamailio_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     }
     let mut members = Members::begin(out, b"\"result\":{");
     if let Some(etag) = &outcome.etag {
-        members.add("SIP-ETag", &one_line(etag));
+        members.add("SIP-ETag", one_line(etag).as_ref());
     }
     if let Some(expires) = outcome.expires {
         members.add("Expires", &expires);
@@ -88,11 +84,11 @@ fn kamailio_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
 fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
     let mut members = Members::begin(out, b"{");
     if with_reply {
-        members.add("reply", &outcome.status_line());
+        members.add("reply", &format!("{} {}", outcome.code, outcome.clean_reason()));
     }
     if outcome.is_success() {
         if let Some(etag) = &outcome.etag {
-            members.add("ETag", &one_line(etag));
+            members.add("ETag", one_line(etag).as_ref());
         }
         if let Some(expires) = outcome.expires {
             members.add("Expires", &expires);
@@ -107,7 +103,10 @@ fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
 
 /// What helps after a failure, by name.
 pub(crate) fn failure_members(outcome: &Outcome) -> impl Iterator<Item = (&'static str, Value)> {
-    let text = |text: &Option<String>| text.as_deref().map(|text| Value::from(one_line(text)));
+    let text = |text: &Option<String>| {
+        text.as_deref()
+            .map(|text| Value::from(one_line(text).into_owned()))
+    };
     let (next, retry_at) = match &outcome.next {
         None => (None, None),
         Some(Next::Refused) => (Some("refused"), None),
@@ -144,8 +143,10 @@ impl<'a> Members<'a> {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
-        serialise(self.out, name);
-        self.out.push(b':');
+        // The names are ours and need no escapes.
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         serialise(self.out, value);
     }
 

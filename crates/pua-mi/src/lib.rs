@@ -47,6 +47,6 @@ pub use command::Command;
 pub use error::MiError;
 pub use fifo::ReplyName;
 pub use framer::{FifoFramer, FifoRequest};
-pub use methods::spellings;
+pub use methods::{help, spellings, which};
 pub use reply::{Next, Outcome, Reply};
 pub use request::{Answer, Call, Dialect, Request, Via};

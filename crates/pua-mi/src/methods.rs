@@ -87,7 +87,7 @@ pub fn spellings() -> impl Iterator<Item = &'static str> {
 }
 
 /// The answer to `which`: the commands' names, or the parameter lists of one.
-pub(crate) fn which(command: Option<&str>) -> Reply {
+pub fn which(command: Option<&str>) -> Reply {
     let Some(name) = command else {
         return Reply::Json(spellings().collect::<Vec<_>>().into());
     };
@@ -106,7 +106,7 @@ pub(crate) fn which(command: Option<&str>) -> Reply {
 }
 
 /// The answer to `help`.
-pub(crate) fn help(command: Option<&str>) -> Reply {
+pub fn help(command: Option<&str>) -> Reply {
     let Some(name) = command else {
         return Reply::Json(Value::from(
             "Usage: help mi_cmd - what mi_cmd is for; `which` lists the commands",

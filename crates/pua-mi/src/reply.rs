@@ -1,5 +1,7 @@
 //! What is answered to a call.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::MiError;
@@ -51,11 +53,12 @@ impl Outcome {
         (200..300).contains(&self.code)
     }
 
-    /// `200 OK`: code and reason as one clean line.
-    pub(crate) fn status_line(&self) -> String {
-        let mut line = format!("{} {}", self.code, one_line(&self.reason));
-        line.truncate(line.trim_end_matches(' ').len());
-        line
+    /// The reason phrase as one clean line: the server's own, or where it has none that of the code.
+    pub(crate) fn clean_reason(&self) -> Cow<'_, str> {
+        match one_line(&self.reason) {
+            empty if empty.is_empty() => Cow::Borrowed(sip_wire::reason_phrase(self.code)),
+            reason => reason,
+        }
     }
 }
 

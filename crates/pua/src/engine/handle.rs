@@ -7,17 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
-use pua_core::{Query, ResolveError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 
 /// Requests that may wait in the channel; beyond it front-ends answer "busy" at once.
-pub const QUEUE: usize = 4096;
+pub(crate) const QUEUE: usize = 4096;
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ClientKey {
+pub(crate) enum ClientKey {
     /// Whoever writes to the FIFO.
     Fifo,
     /// A UNIX datagram client by the name of its socket; empty if it has none.
@@ -32,21 +31,21 @@ pub enum ClientKey {
 
 /// One request of a front-end that runs outside the engine's thread.
 #[derive(Debug)]
-pub struct Submission {
+pub(crate) struct Submission {
     /// The request's bytes.
-    pub payload: Bytes,
+    pub(crate) payload: Bytes,
     /// How it came.
-    pub via: pua_mi::Via,
+    pub(crate) via: pua_mi::Via,
     /// Who sent it.
-    pub client: ClientKey,
+    pub(crate) client: ClientKey,
     /// Takes the bytes of the answer; `None`: nothing is to be answered.
-    pub reply: oneshot::Sender<Option<Vec<u8>>>,
+    pub(crate) reply: oneshot::Sender<Option<Vec<u8>>>,
 }
 
 /// The engine has more requests than it can take, or is stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("busy, try again")]
-pub struct Busy;
+pub(crate) struct Busy;
 
 /// What the engine is told besides requests.
 #[derive(Debug)]
@@ -58,10 +57,7 @@ pub(crate) enum Control {
     /// Stop gracefully; the second time at once.
     Stop,
     /// The resolver's answer.
-    Resolved(
-        Query,
-        Result<(Vec<std::net::IpAddr>, std::time::Duration), ResolveError>,
-    ),
+    Resolved(Arc<str>, crate::sip::Resolved),
 }
 
 /// Wakes the engine's poll; many wakes before it looks cost one system call.
@@ -96,7 +92,7 @@ impl Bell {
 
 /// Gives requests and orders to a running engine.
 #[derive(Clone, Debug)]
-pub struct EngineHandle {
+pub(crate) struct EngineHandle {
     submissions: mpsc::Sender<Submission>,
     control: Sender<Control>,
     bell: Arc<Bell>,
@@ -133,7 +129,7 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
-    pub fn try_submit(&self, submission: Submission) -> Result<(), Busy> {
+    pub(crate) fn try_submit(&self, submission: Submission) -> Result<(), Busy> {
         self.submissions.try_send(submission).map_err(|_| Busy)?;
         self.bell.ring();
         Ok(())
@@ -143,18 +139,18 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
-    pub async fn submit(&self, submission: Submission) -> Result<(), Busy> {
+    pub(crate) async fn submit(&self, submission: Submission) -> Result<(), Busy> {
         self.try_submit(submission)
     }
 
     /// Gives the engine a new configuration. What cannot change while it runs (listeners) is
     /// logged and left.
-    pub fn reload(&self, config: Config) {
+    pub(crate) fn reload(&self, config: Config) {
         self.order(Control::Reload(Box::new(config)));
     }
 
     /// Stops the engine gracefully; called again: at once.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.order(Control::Stop);
     }
 

@@ -1,1 +1,145 @@
-//! The embedded presence server: sockets round the sans-IO event state compositor.
+//! The embedded presence server: sockets round the sans-IO event state compositor, on a thread of
+//! its own, so that its work is never the user agent's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use pua_core::{Transmit, Transport};
+use pua_server::{Auth, Input, Lifetimes, Output, Server};
+
+use crate::config::Config;
+use crate::sip::{Bound, SipIo};
+
+const TOKEN_WAKER: usize = 0;
+
+/// A running presence server.
+#[derive(Debug)]
+pub(crate) struct PresenceServer {
+    addresses: Vec<(Transport, SocketAddr)>,
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+    thread: JoinHandle<()>,
+}
+
+impl PresenceServer {
+    /// Starts a server on bound sockets.
+    ///
+    /// # Errors
+    /// The system gives no thread or poller.
+    pub(crate) fn start(config: &Config, bound: Bound, seed: [u8; 32]) -> anyhow::Result<PresenceServer> {
+        let addresses = bound.addresses.clone();
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), Token(TOKEN_WAKER))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let settings = settings(config);
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("pua-server".to_owned())
+            .spawn(move || {
+                let server = Server::new(Instant::now(), settings, seed);
+                if let Err(error) = serve(poll, bound, server, &stopped) {
+                    tracing::error!(%error, "the embedded presence server has ended");
+                }
+            })?;
+        Ok(PresenceServer {
+            addresses,
+            stop,
+            waker,
+            thread,
+        })
+    }
+
+    /// The addresses really bound.
+    pub(crate) fn addresses(&self) -> &[(Transport, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Ends it; its publications and subscriptions are gone.
+    pub(crate) fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        let _ = self.waker.wake();
+        // It panics only by a fault of the program, which has been told by then.
+        let _ = self.thread.join();
+    }
+}
+
+fn settings(config: &Config) -> pua_server::Config {
+    let server = &config.server;
+    let auth = server.realm.as_ref().map(|realm| Auth {
+        users: server
+            .users
+            .iter()
+            .map(|user| (user.username.clone(), user.password.reveal().to_owned()))
+            .collect(),
+        ..Auth::one_user(realm, "", "")
+    });
+    pua_server::Config {
+        publish: Lifetimes {
+            min: server.min_expires,
+            max: server.max_expires,
+            default: server.max_expires.min(3600).max(server.min_expires),
+        },
+        auth,
+        server_header: Some(concat!("pua-server/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ..pua_server::Config::default()
+    }
+}
+
+fn serve(mut poll: Poll, bound: Bound, mut server: Server, stop: &AtomicBool) -> std::io::Result<()> {
+    let mut sip = SipIo::new(poll.registry(), bound)?;
+    let mut events = Events::with_capacity(256);
+    let mut transmits: Vec<Transmit> = Vec::new();
+    while !stop.load(Ordering::Acquire) {
+        let now = Instant::now();
+        let timeout = match sip.pending() {
+            true => Some(Duration::ZERO),
+            false => [server.poll_timeout(), sip.next_timeout()]
+                .into_iter()
+                .flatten()
+                .min()
+                .map(|at| at.saturating_duration_since(now)),
+        };
+        match poll.poll(&mut events, timeout) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        let now = Instant::now();
+        for event in &events {
+            sip.on_event(now, event);
+        }
+        sip.turn(now, |flow, bytes| {
+            server.handle_input(now, Input::Received { flow, bytes });
+            drain(&mut server, &mut transmits);
+        });
+        for lost in sip.take_lost() {
+            let input = Input::Unreachable {
+                hop: lost.hop,
+                connection: lost.connection,
+            };
+            server.handle_input(now, input);
+            drain(&mut server, &mut transmits);
+        }
+        if server.poll_timeout().is_some_and(|at| at <= now) {
+            server.handle_input(now, Input::Timeout);
+            drain(&mut server, &mut transmits);
+        }
+        for transmit in transmits.drain(..) {
+            sip.send(now, transmit);
+        }
+        sip.flush();
+    }
+    Ok(())
+}
+
+fn drain(server: &mut Server, transmits: &mut Vec<Transmit>) {
+    while let Some(output) = server.poll_output() {
+        match output {
+            Output::Transmit(transmit) => transmits.push(transmit),
+            Output::Event(event) => tracing::debug!(?event, "presence server"),
+        }
+    }
+}

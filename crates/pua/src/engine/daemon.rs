@@ -1,0 +1,450 @@
+//! The loop: takes what has arrived, a budget from each source, feeds the user agent, transmits,
+//! commits, and releases the answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll};
+use pua_core::{Input, Query, UserAgent};
+use pua_mi::{Request, Via};
+
+use super::delivery::{deliver, tell};
+use super::handle::{Control, Inbox, Submission};
+use super::orders::Orders;
+use super::store::{Memory, Store as _};
+use super::turn::{Held, Turn};
+use super::{Hooks, settings, statistics};
+use crate::config::{Config, OnStop};
+use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
+use crate::sip::{self, Resolver, SipIo};
+
+/// The token of the bell.
+pub(super) const TOKEN_BELL: usize = 0;
+/// Requests taken from the front-ends' channel in one turn.
+const SUBMISSIONS: usize = 256;
+/// How long a graceful stop may take: two seconds for each of two addresses of a dead server,
+/// and one for the answers.
+const STOPPING: Duration = Duration::from_secs(5);
+
+/// How far the daemon's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Gracefully until then.
+    Stopping(Instant),
+    /// At once.
+    Ended,
+}
+
+/// All that the engine's thread owns.
+pub(super) struct Daemon {
+    pub(super) poll: Poll,
+    pub(super) config: Config,
+    pub(super) bound: Vec<(pua_core::Transport, std::net::SocketAddr)>,
+    pub(super) agent: UserAgent,
+    pub(super) sip: SipIo,
+    pub(super) fifo: Option<Fifo>,
+    pub(super) replies: Option<ReplyFifos>,
+    pub(super) datagrams: Option<Datagrams>,
+    pub(super) inbox: Inbox,
+    pub(super) resolver: Resolver,
+    pub(super) hooks: Hooks,
+    pub(super) admin: Admin,
+    pub(super) front_stop: tokio_util::sync::CancellationToken,
+    pub(super) counts: statistics::Counts,
+    store: Memory,
+    desk: Desk,
+    turn: Turn,
+    phase: Phase,
+    /// `kill` was called.
+    pub(super) killed: bool,
+}
+
+/// What [`Daemon`] is made of; the rest begins empty.
+pub(super) struct Parts {
+    pub(super) poll: Poll,
+    pub(super) config: Config,
+    pub(super) bound: Vec<(pua_core::Transport, std::net::SocketAddr)>,
+    pub(super) agent: UserAgent,
+    pub(super) sip: SipIo,
+    pub(super) fifo: Option<Fifo>,
+    pub(super) replies: Option<ReplyFifos>,
+    pub(super) datagrams: Option<Datagrams>,
+    pub(super) inbox: Inbox,
+    pub(super) resolver: Resolver,
+    pub(super) hooks: Hooks,
+    pub(super) front_stop: tokio_util::sync::CancellationToken,
+}
+
+impl Daemon {
+    pub(super) fn new(parts: Parts) -> Daemon {
+        Daemon {
+            admin: Admin::new(parts.hooks.log_level.clone()),
+            poll: parts.poll,
+            config: parts.config,
+            bound: parts.bound,
+            agent: parts.agent,
+            sip: parts.sip,
+            fifo: parts.fifo,
+            replies: parts.replies,
+            datagrams: parts.datagrams,
+            inbox: parts.inbox,
+            resolver: parts.resolver,
+            hooks: parts.hooks,
+            front_stop: parts.front_stop,
+            counts: statistics::Counts::default(),
+            store: Memory::default(),
+            desk: Desk::default(),
+            turn: Turn::default(),
+            phase: Phase::Serving,
+            killed: false,
+        }
+    }
+
+    /// Takes up what the store holds of an earlier life.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn restore(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        for record in self.store.load()? {
+            self.agent.handle_input(now, Input::Restore(record));
+            self.turn.drain(&mut self.agent);
+        }
+        Ok(())
+    }
+
+    /// Runs until the stop is done.
+    ///
+    /// # Errors
+    /// The system's poller fails.
+    pub(super) fn run(&mut self) -> anyhow::Result<()> {
+        let mut events = Events::with_capacity(256);
+        loop {
+            let now = Instant::now();
+            let timeout = match self.pending() {
+                true => Some(Duration::ZERO),
+                false => self.next_timeout().map(|at| at.saturating_duration_since(now)),
+            };
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+                _ => {}
+            }
+            let now = Instant::now();
+            for event in &events {
+                self.on_event(now, event);
+            }
+            self.turn(now);
+            if self.is_over(now) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn on_event(&mut self, now: Instant, event: &mio::event::Event) {
+        if self.sip.on_event(now, event) {
+            return;
+        }
+        let token = event.token().0;
+        if token >= mi::TOKEN_REPLY {
+            if let Some(replies) = &mut self.replies {
+                replies.on_event(now, token - mi::TOKEN_REPLY);
+            }
+        } else if token >= mi::TOKEN_DATAGRAM {
+            if let Some(datagrams) = &mut self.datagrams {
+                datagrams.on_event(token - mi::TOKEN_DATAGRAM, event);
+            }
+        } else if token == mi::TOKEN_FIFO
+            && let Some(fifo) = &mut self.fifo
+        {
+            fifo.on_event();
+        }
+    }
+
+    /// Whether there is something to do without a new event.
+    fn pending(&self) -> bool {
+        self.sip.pending()
+            || self.datagrams.as_ref().is_some_and(Datagrams::pending)
+            || self.fifo.as_ref().is_some_and(Fifo::pending)
+            || !self.inbox.submissions.is_empty()
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let stopping = match self.phase {
+            Phase::Stopping(until) => Some(until),
+            _ => None,
+        };
+        [
+            self.agent.poll_timeout(),
+            self.sip.next_timeout(),
+            self.fifo.as_ref().map(Fifo::next_timeout),
+            self.replies.as_ref().and_then(ReplyFifos::next_timeout),
+            self.datagrams.as_ref().and_then(Datagrams::next_timeout),
+            stopping,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn turn(&mut self, now: Instant) {
+        // SIP first: its retransmissions cost more than a client's patience.
+        let (agent, turn) = (&mut self.agent, &mut self.turn);
+        self.sip.turn(now, |flow, bytes| {
+            agent.handle_input(now, Input::Received { flow, bytes });
+            turn.drain(agent);
+        });
+        self.feed_lost(now);
+        self.read_requests();
+        self.read_inbox(now);
+        self.take_requests(now);
+        if self.agent.poll_timeout().is_some_and(|at| at <= now) {
+            self.agent.handle_input(now, Input::Timeout);
+            self.turn.drain(&mut self.agent);
+        }
+        if let Some(fifo) = &mut self.fifo {
+            fifo.check(now, self.poll.registry(), false);
+        }
+        self.transmit(now);
+        self.release(now);
+        if let Some(replies) = &mut self.replies {
+            replies.turn(now);
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.flush(now);
+        }
+        if std::mem::take(&mut self.killed) && self.phase == Phase::Serving {
+            self.begin_stop(now);
+            self.transmit(now);
+        }
+    }
+
+    fn feed_lost(&mut self, now: Instant) {
+        for lost in self.sip.take_lost() {
+            self.agent.handle_input(
+                now,
+                Input::Unreachable {
+                    hop: lost.hop,
+                    connection: lost.connection,
+                    why: lost.why,
+                },
+            );
+            self.turn.drain(&mut self.agent);
+        }
+    }
+
+    /// Reads the sources of requests on this thread.
+    fn read_requests(&mut self) {
+        let requests = &mut self.turn.requests;
+        let counts = &mut self.counts;
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.receive(|origin, bytes| {
+                counts.datagram += 1;
+                let request = Request::parse(bytes, Via::Datagram);
+                requests.push((request, ReplyTo::Datagram(origin)));
+            });
+        }
+        if let Some(fifo) = &mut self.fifo {
+            fifo.receive(|written| {
+                counts.fifo += 1;
+                let request = Request::parse(&written.bytes, Via::Fifo);
+                let name = request.reply_name().cloned();
+                requests.push((request, name.map_or(ReplyTo::Nobody, ReplyTo::Fifo)));
+            });
+        }
+    }
+
+    fn read_inbox(&mut self, now: Instant) {
+        if !self.inbox.bell.hush() && self.inbox.submissions.is_empty() {
+            return;
+        }
+        for _ in 0..SUBMISSIONS {
+            let Ok(submission) = self.inbox.submissions.try_recv() else {
+                break;
+            };
+            let Submission {
+                payload, via, reply, ..
+            } = submission;
+            match via {
+                Via::Http => self.counts.http += 1,
+                _ => self.counts.stream += 1,
+            }
+            let request = Request::parse(&payload, via);
+            self.turn.requests.push((request, ReplyTo::Channel(reply)));
+        }
+        while let Ok(order) = self.inbox.control.try_recv() {
+            self.obey(now, order);
+        }
+    }
+
+    fn obey(&mut self, now: Instant, order: Control) {
+        match order {
+            Control::Resolved(host, answer) => self.feed(now, Input::Resolved { host, answer }),
+            Control::Reload(config) => self.reload(now, *config),
+            Control::Hangup => {
+                if let Some(fifo) = &mut self.fifo {
+                    fifo.check(now, self.poll.registry(), true);
+                }
+                match (self.hooks.load)() {
+                    Ok(config) => self.reload(now, config),
+                    Err(error) => {
+                        tracing::error!("the configuration is not taken over, the old one stays: {error:#}");
+                    }
+                }
+            }
+            Control::Stop => self.begin_stop(now),
+        }
+    }
+
+    pub(super) fn feed(&mut self, now: Instant, input: Input<'_>) {
+        self.agent.handle_input(now, input);
+        self.turn.drain(&mut self.agent);
+    }
+
+    fn reload(&mut self, now: Instant, config: Config) {
+        if config.sip.listen != self.config.sip.listen
+            || config.mi != self.config.mi
+            || config.http != self.config.http
+            || config.server != self.config.server
+        {
+            tracing::warn!("listeners and the embedded server keep their old settings until a restart");
+        }
+        self.feed(now, Input::Configure(settings::core(&config, &self.bound)));
+        if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
+            replies.set_directory(fifo.reply_dir.clone());
+        }
+        self.config = config;
+        tracing::info!("configuration taken over");
+    }
+
+    fn take_requests(&mut self, now: Instant) {
+        if self.turn.requests.is_empty() {
+            return;
+        }
+        let clock = Clock::read();
+        let mut requests = std::mem::take(&mut self.turn.requests);
+        for (request, to) in requests.drain(..) {
+            self.counts.calls += request.calls.len() as u64;
+            self.counts.waiting = self.desk.len() as u64;
+            let mut desk = std::mem::take(&mut self.desk);
+            let mut order = Orders {
+                daemon: self,
+                now,
+                clock: &clock,
+            };
+            let answer = desk.take(request, to, &mut order);
+            self.desk = desk;
+            if let Some(answer) = answer {
+                self.deliver(now, answer);
+            }
+        }
+        self.turn.requests = requests;
+    }
+
+    fn transmit(&mut self, now: Instant) {
+        while let Some(query) = self.turn.queries.pop() {
+            match query {
+                Query::Addresses { host } => self.resolver.ask(host),
+                Query::Source { towards } => {
+                    let source = sip::source(towards);
+                    self.feed(now, Input::Source { towards, source });
+                }
+            }
+        }
+        for transmit in self.turn.transmits.drain(..) {
+            self.sip.send(now, transmit);
+        }
+        self.sip.flush();
+    }
+
+    fn release(&mut self, now: Instant) {
+        let mut turn = std::mem::take(&mut self.turn);
+        let mut clock = None;
+        turn.commit(&mut self.store, |held: &mut Held| {
+            for (id, reply) in held.replies.drain(..) {
+                let clock = clock.get_or_insert_with(Clock::read);
+                if let Some(answer) = self.desk.settle(clock, id, reply) {
+                    deliver(
+                        now,
+                        answer,
+                        &mut self.replies,
+                        &mut self.datagrams,
+                        &mut self.counts,
+                    );
+                }
+            }
+            for event in held.events.drain(..) {
+                tell(&event);
+            }
+        });
+        self.turn = turn;
+    }
+
+    fn deliver(&mut self, now: Instant, answer: Outgoing) {
+        deliver(
+            now,
+            answer,
+            &mut self.replies,
+            &mut self.datagrams,
+            &mut self.counts,
+        );
+    }
+
+    fn begin_stop(&mut self, now: Instant) {
+        if self.phase != Phase::Serving {
+            tracing::warn!("stopping at once");
+            self.phase = Phase::Ended;
+            return;
+        }
+        tracing::info!("stopping");
+        self.phase = Phase::Stopping(now + STOPPING);
+        self.front_stop.cancel();
+        self.agent
+            .stop(now, self.config.publish.on_stop == OnStop::Remove);
+        self.turn.drain(&mut self.agent);
+    }
+
+    /// Whether nothing is left to be done, or no time to do it.
+    fn is_over(&mut self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Serving => return false,
+            Phase::Ended => {}
+            Phase::Stopping(until) => {
+                let waiting = self.replies.as_ref().map_or(0, ReplyFifos::len)
+                    + self.datagrams.as_ref().map_or(0, Datagrams::waiting);
+                let done = self.agent.is_idle()
+                    && self.desk.len() == 0
+                    && self.turn.is_settled()
+                    && self.turn.requests.is_empty()
+                    && waiting == 0
+                    && !self.pending();
+                if !done && now < until {
+                    return false;
+                }
+            }
+        }
+        for answer in self.desk.close() {
+            self.deliver(now, answer);
+        }
+        self.sip.flush();
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.flush(now);
+        }
+        true
+    }
+
+    /// Removes the files that clients find the daemon by.
+    pub(super) fn remove_files(self) {
+        if let Some(fifo) = self.fifo {
+            fifo.remove();
+        }
+        if let Some(datagrams) = self.datagrams {
+            datagrams.remove();
+        }
+    }
+}
+
+/// Hands a question of the user agent to the resolver and its answer back to the engine.
+pub(super) fn answer_to(handle: super::EngineHandle) -> impl Fn(Arc<str>, sip::Resolved) + Send + Sync {
+    move |host, answer| handle.order(Control::Resolved(host, answer))
+}

@@ -1,0 +1,227 @@
+//! The listeners of the configuration, and what to tell when one cannot be had.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use pua_core::Transport;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{ConfigFault, EngineHandle};
+use crate::config::{Config, SipListen};
+use crate::mi::{DatagramError, FifoError};
+use crate::sip::{self, Bound};
+
+/// Binds SIP listeners; `key` is the configuration's name for them.
+pub(super) fn sip(key: &str, listen: &[SipListen]) -> anyhow::Result<Bound> {
+    let wanted: Vec<_> = listen.iter().map(|l| (l.transport, l.addr)).collect();
+    sip::bind(&wanted).map_err(|failed| {
+        let (kind, address) = (failed.error.kind(), failed.address);
+        let hint = match kind {
+            ErrorKind::AddrInUse => format!(
+                "another program listens there: stop it (`ss -lnp 'sport = :{}'` shows which), or change {key}",
+                address.port()
+            ),
+            ErrorKind::PermissionDenied => {
+                "ports below 1024 need the capability CAP_NET_BIND_SERVICE, or choose a higher one".to_owned()
+            }
+            _ => format!("{} is no address of this machine: change {key}", address.ip()),
+        };
+        fault(kind == ErrorKind::AddrNotAvailable, failed.to_string(), hint)
+    })
+}
+
+/// Binds the embedded presence server's listeners, if it runs.
+pub(super) fn server(config: &Config) -> anyhow::Result<Option<Bound>> {
+    let server = &config.server;
+    server
+        .enabled
+        .then(|| sip("server.listen", &server.listen))
+        .transpose()
+}
+
+/// Addresses in the spelling of the configuration.
+pub(super) fn spell(addresses: &[(Transport, SocketAddr)]) -> Vec<String> {
+    addresses
+        .iter()
+        .map(|(transport, address)| format!("{transport}:{address}"))
+        .collect()
+}
+
+fn fault(configuration: bool, what: String, hint: String) -> anyhow::Error {
+    if configuration {
+        ConfigFault { what, hint }.into()
+    } else {
+        anyhow::anyhow!("{what}\n  hint: {hint}")
+    }
+}
+
+pub(super) fn fifo_fault(error: FifoError) -> anyhow::Error {
+    let configuration = match &error {
+        FifoError::NotAFifo(_) | FifoError::NoSuchOwner(_) => true,
+        FifoError::InUse(_) => false,
+        FifoError::System { error, .. } => error.kind() == ErrorKind::NotFound,
+    };
+    let hint = match &error {
+        FifoError::System { path, error } => directory_hint(path, error, "mi.fifo.path"),
+        _ => "see mi.fifo in the configuration".to_owned(),
+    };
+    fault(configuration, error.to_string(), hint)
+}
+
+pub(super) fn datagram_fault(error: DatagramError) -> anyhow::Error {
+    let configuration = match &error {
+        DatagramError::NotASocket(_) => true,
+        DatagramError::InUse(_) => false,
+        DatagramError::System { error, .. } => {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AddrNotAvailable)
+        }
+    };
+    let hint = match &error {
+        DatagramError::System {
+            listen: crate::config::DatagramListen::Unix(path),
+            error,
+        } => directory_hint(path, error, "mi.datagram.listen"),
+        _ => "see mi.datagram in the configuration".to_owned(),
+    };
+    fault(configuration, error.to_string(), hint)
+}
+
+fn directory_hint(path: &Path, error: &std::io::Error, key: &str) -> String {
+    let directory = path.parent().unwrap_or(path).display();
+    match error.kind() {
+        ErrorKind::NotFound => format!("make the directory {directory}, or change {key}"),
+        ErrorKind::PermissionDenied => format!("let this user write to {directory}, or change {key}"),
+        _ => format!("see {key}"),
+    }
+}
+
+/// The listeners of the front-ends that run beside the engine.
+#[derive(Debug, Default)]
+pub(super) struct FrontEnds {
+    http: Vec<std::net::TcpListener>,
+    stream: Vec<(PathBuf, UnixListener)>,
+    pub(super) http_addresses: Vec<String>,
+    pub(super) stream_addresses: Vec<String>,
+}
+
+/// The front-ends at work.
+#[derive(Debug)]
+pub(super) struct Tasks {
+    tracker: TaskTracker,
+    files: Vec<PathBuf>,
+}
+
+impl FrontEnds {
+    /// Binds HTTP and stream listeners. One that nobody asked for and that cannot be had is a
+    /// warning only.
+    pub(super) fn bind(config: &Config) -> anyhow::Result<FrontEnds> {
+        let mut bound = FrontEnds::default();
+        if let Some(http) = &config.http {
+            for &address in &http.listen {
+                match bind_http(address) {
+                    Ok(listener) => {
+                        let local = listener.local_addr()?;
+                        bound.http_addresses.push(local.to_string());
+                        bound.http.push(listener);
+                    }
+                    Err(error) if !http.asked => {
+                        tracing::warn!(%address, %error, "no HTTP: the default address cannot be had");
+                    }
+                    Err(error) => {
+                        let missing = error.kind() == ErrorKind::AddrNotAvailable;
+                        let what = format!("cannot listen on {address} for HTTP: {error}");
+                        let hint = "stop what listens there, or change http.listen".to_owned();
+                        return Err(fault(missing, what, hint));
+                    }
+                }
+            }
+        }
+        if let Some(stream) = &config.mi.stream {
+            for path in &stream.listen {
+                match bind_stream(path, stream.mode) {
+                    Ok(listener) => {
+                        bound.stream_addresses.push(format!("unix:{}", path.display()));
+                        bound.stream.push((path.clone(), listener));
+                    }
+                    Err(error) if !stream.asked => {
+                        tracing::warn!(path = %path.display(), %error, "no stream socket: the default one cannot be had");
+                    }
+                    Err(error) => {
+                        let missing = error.kind() == ErrorKind::NotFound;
+                        let what = format!("cannot listen on unix:{}: {error}", path.display());
+                        let hint = directory_hint(path, &error, "mi.stream.listen");
+                        return Err(fault(missing, what, hint));
+                    }
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Starts them.
+    pub(super) fn start(
+        self,
+        runtime: &Runtime,
+        engine: &EngineHandle,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Tasks> {
+        let tracker = TaskTracker::new();
+        let inside = runtime.handle();
+        for listener in self.http {
+            let serve = crate::http::serve(listener, engine.clone(), stop.clone());
+            tracker.spawn_on(serve, inside);
+        }
+        let mut files = Vec::new();
+        for (path, listener) in self.stream {
+            let serve = crate::stream::serve(listener, engine.clone(), stop.clone());
+            tracker.spawn_on(serve, inside);
+            files.push(path);
+        }
+        tracker.close();
+        Ok(Tasks { tracker, files })
+    }
+}
+
+impl Tasks {
+    /// Waits until every front-end has ended, and removes their sockets' names.
+    pub(super) async fn finished(&self) {
+        for path in &self.files {
+            let _ = std::fs::remove_file(path);
+        }
+        self.tracker.wait().await;
+    }
+}
+
+fn bind_http(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn bind_stream(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
+    if let Ok(metadata) = std::fs::symlink_metadata(path) {
+        if !metadata.file_type().is_socket() {
+            return Err(std::io::Error::other("exists and is not a socket"));
+        }
+        match std::os::unix::net::UnixStream::connect(path) {
+            // Left behind by a process that is gone.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => {
+                return Err(std::io::Error::new(
+                    ErrorKind::AddrInUse,
+                    "another process listens there",
+                ));
+            }
+        }
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

@@ -1,0 +1,56 @@
+//! What calls ask for: of the user agent, or of the daemon itself.
+
+use std::time::Instant;
+
+use pua_core::{Command, CommandId, Input};
+
+use super::daemon::Daemon;
+use super::statistics;
+use crate::mi::{self, Admin, Clock};
+
+/// Does what calls ask for.
+pub(super) struct Orders<'a> {
+    pub(super) daemon: &'a mut Daemon,
+    pub(super) now: Instant,
+    pub(super) clock: &'a Clock,
+}
+
+impl mi::Order for Orders<'_> {
+    fn command(&mut self, id: CommandId, command: Command) {
+        self.daemon.feed(self.now, Input::Command(id, command));
+    }
+
+    fn answer(&mut self, command: pua_mi::Command) -> pua_mi::Reply {
+        use pua_mi::Command;
+        let daemon = &mut *self.daemon;
+        match command {
+            Command::List(filter) => mi::list(self.clock, &daemon.agent, filter),
+            Command::Show(name) => mi::show(self.clock, &daemon.agent, &name),
+            Command::Which(name) => pua_mi::which(name.as_deref()),
+            Command::Help(name) => pua_mi::help(name.as_deref()),
+            Command::Version => Admin::version(),
+            Command::Uptime => daemon.admin.up(self.clock),
+            Command::Ps => Admin::ps(),
+            Command::Pwd => Admin::pwd(),
+            Command::Arg => Admin::arg(),
+            Command::Kill => {
+                // Takes effect at the end of the turn: this call is answered first.
+                daemon.killed = true;
+                pua_mi::Reply::Json("OK".into())
+            }
+            Command::LogLevel(level) => daemon.admin.log_level(level),
+            Command::GetStatistics(names) => {
+                let all = statistics::all(daemon, self.now);
+                daemon.admin.get_statistics(&all, &names)
+            }
+            Command::ListStatistics => Admin::list_statistics(&statistics::all(daemon, self.now)),
+            Command::ResetStatistics(names) => {
+                let all = statistics::all(daemon, self.now);
+                daemon.admin.reset_statistics(&all, &names)
+            }
+            Command::Publish(_) | Command::Remove(_) | Command::Refresh(_) => {
+                pua_mi::Reply::Error(pua_mi::MiError::server_error("not the daemon's own command"))
+            }
+        }
+    }
+}

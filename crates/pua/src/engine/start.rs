@@ -1,0 +1,130 @@
+//! The daemon's start and end: binds everything first, so that a fault shows before anything runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use mio::{Poll, Token, Waker};
+use pua_core::UserAgent;
+use tokio_util::sync::CancellationToken;
+
+use super::daemon::{Daemon, Parts, TOKEN_BELL, answer_to};
+use super::handle::{Bell, EngineHandle};
+use super::listeners::{self, FrontEnds};
+use super::ready::ReadyFile;
+use super::{Hooks, Ready, settings, signals};
+use crate::config::Config;
+use crate::mi::{self, Datagrams, Fifo, ReplyFifos};
+use crate::server::PresenceServer;
+use crate::sip::{Families, Resolver, SipIo};
+
+/// How long the front-ends may take to hand out their last answers.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Runs the daemon on this thread; returns after a graceful stop.
+///
+/// # Errors
+/// [`super::ConfigFault`] if the configuration asks for what cannot be had; anything else is the
+/// system's failure, such as an address in use.
+pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks) -> anyhow::Result<()> {
+    let now = Instant::now();
+    let front = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("pua-front")
+        .enable_all()
+        .build()?;
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), Token(TOKEN_BELL))?;
+    let (handle, inbox) = EngineHandle::new(Arc::new(Bell::new(waker)));
+    signals::watch(&front, handle.clone())?;
+
+    let mut ready = Ready::default();
+    let server = listeners::server(&config)?;
+    let bound = listeners::sip("sip.listen", &config.sip.listen)?;
+    ready.sip = listeners::spell(&bound.addresses);
+    let addresses = bound.addresses.clone();
+    let sip = SipIo::new(poll.registry(), bound)?;
+
+    let (mut fifo, mut replies) = (None, None);
+    if let Some(settings) = &config.mi.fifo {
+        let open = Fifo::open(settings.clone(), poll.registry(), Token(mi::TOKEN_FIFO), now);
+        fifo = Some(open.map_err(listeners::fifo_fault)?);
+        replies = Some(ReplyFifos::new(
+            settings.reply_dir.clone(),
+            poll.registry().try_clone()?,
+        ));
+        ready.mi_fifo = Some(settings.path.display().to_string());
+    }
+    let mut datagrams = None;
+    if let Some(settings) = &config.mi.datagram {
+        let open = Datagrams::open(settings, poll.registry()).map_err(listeners::datagram_fault)?;
+        ready.mi_datagram = open.addresses().iter().map(ToString::to_string).collect();
+        datagrams = Some(open);
+    }
+    let front_ends = FrontEnds::bind(&config)?;
+    ready.http.clone_from(&front_ends.http_addresses);
+    ready.mi_stream.clone_from(&front_ends.stream_addresses);
+
+    let families = Families {
+        v4: addresses.iter().any(|(_, address)| address.is_ipv4()),
+        v6: addresses.iter().any(|(_, address)| address.is_ipv6()),
+    };
+    let resolver = Resolver::new(front.handle().clone(), families, answer_to(handle.clone()))?;
+    let agent = UserAgent::new(now, settings::core(&config, &addresses), seed()?);
+    let server = server
+        .map(|bound| PresenceServer::start(&config, bound, seed()?))
+        .transpose()?;
+    if let Some(server) = &server {
+        ready.server = listeners::spell(server.addresses());
+    }
+
+    let front_stop = CancellationToken::new();
+    let tasks = front_ends.start(&front, &handle, &front_stop)?;
+    let on_ready = hooks.on_ready.take();
+    let mut daemon = Daemon::new(Parts {
+        poll,
+        config,
+        bound: addresses,
+        agent,
+        sip,
+        fifo,
+        replies,
+        datagrams,
+        inbox,
+        resolver,
+        hooks,
+        front_stop: front_stop.clone(),
+    });
+    daemon.restore()?;
+    let file = ready_file
+        .map(|path| ReadyFile::write(&path, &ready))
+        .transpose()?;
+    tracing::info!(sip = ?ready.sip, fifo = ready.mi_fifo, datagram = ?ready.mi_datagram, http = ?ready.http, "serving");
+    if let Some(on_ready) = on_ready {
+        on_ready(&ready, handle.clone());
+    }
+
+    let result = daemon.run();
+    front_stop.cancel();
+    drop(file);
+    daemon.remove_files();
+    front.block_on(async {
+        // What is still connected then has had its answer.
+        let _ = tokio::time::timeout(FAREWELL, tasks.finished()).await;
+    });
+    if let Some(server) = server {
+        server.stop();
+    }
+    front.shutdown_timeout(Duration::from_millis(200));
+    tracing::info!("stopped");
+    result
+}
+
+fn seed() -> anyhow::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context("the system has no random numbers")?;
+    Ok(seed)
+}

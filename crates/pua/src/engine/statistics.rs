@@ -1,0 +1,74 @@
+//! The daemon's statistics in OpenSIPS' `group:name` form: `pua:` of the user agent, `mi:` of the
+//! management interface, `sip:` of the transports, `core:` of the process.
+
+use std::time::Instant;
+
+use super::daemon::Daemon;
+use crate::mi::Group;
+
+/// What the engine counts by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) fifo: u64,
+    pub(super) datagram: u64,
+    pub(super) http: u64,
+    pub(super) stream: u64,
+    pub(super) calls: u64,
+    pub(super) answered: u64,
+    /// Calls that wait for the user agent.
+    pub(super) waiting: u64,
+}
+
+/// All counters and gauges.
+pub(super) fn all(daemon: &Daemon, now: Instant) -> Vec<Group> {
+    let mut all: Vec<Group> = daemon
+        .agent
+        .statistics()
+        .into_iter()
+        .map(|statistic| Group {
+            group: "pua",
+            name: statistic.name,
+            value: statistic.value,
+            counter: statistic.counter,
+        })
+        .collect();
+    let mut put = |group, name, value: u64, counter| {
+        all.push(Group {
+            group,
+            name,
+            value,
+            counter,
+        });
+    };
+    let counts = daemon.counts;
+    put("mi", "requests_fifo", counts.fifo, true);
+    put("mi", "requests_datagram", counts.datagram, true);
+    put("mi", "requests_http", counts.http, true);
+    put("mi", "requests_stream", counts.stream, true);
+    put("mi", "calls", counts.calls, true);
+    put("mi", "answers", counts.answered, true);
+    let (mut dropped, mut waiting) = (0, 0);
+    if let Some(replies) = &daemon.replies {
+        dropped += replies.dropped;
+        waiting += replies.len();
+    }
+    if let Some(datagrams) = &daemon.datagrams {
+        dropped += datagrams.dropped;
+        waiting += datagrams.waiting();
+    }
+    put("mi", "answers_dropped", dropped, true);
+    put("mi", "answers_waiting", waiting as u64, false);
+    put("mi", "calls_waiting", counts.waiting, false);
+    let sip = daemon.sip.counters();
+    put("sip", "received_udp", sip.received_udp, true);
+    put("sip", "sent_udp", sip.sent_udp, true);
+    put("sip", "dropped_udp", sip.dropped_udp, true);
+    put("sip", "received_tcp", sip.received_tcp, true);
+    put("sip", "sent_tcp", sip.sent_tcp, true);
+    put("sip", "connections_opened", sip.connections_opened, true);
+    put("sip", "connections_refused", sip.connections_refused, true);
+    put("sip", "connections", sip.connections, false);
+    put("core", "uptime", daemon.admin.uptime(now), false);
+    put("core", "pid", u64::from(std::process::id()), false);
+    all
+}

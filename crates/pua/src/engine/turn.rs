@@ -1,0 +1,135 @@
+//! What one turn of the loop gathers: outputs of the user agent by kind, and requests to be taken.
+//!
+//! The order of a turn: transmit at once, commit, then release the replies and events.
+
+use std::collections::VecDeque;
+
+use pua_core::{Change, CommandId, Event, Output, Query, Reply, Transmit, UserAgent};
+use pua_mi::Request;
+
+use super::store::Store;
+use crate::mi::ReplyTo;
+
+/// A request that has been read and waits to be taken.
+pub(crate) type Arrived = (Request, ReplyTo);
+
+/// What may be seen by others only after the commit.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) replies: Vec<(CommandId, Reply)>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// The outputs of one turn; its vectors keep their room from turn to turn.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) transmits: Vec<Transmit>,
+    pub(crate) queries: Vec<Query>,
+    pub(crate) requests: Vec<Arrived>,
+    changes: Vec<Change>,
+    held: Held,
+    number: u64,
+    /// Earlier turns whose commit is under way.
+    waiting: VecDeque<(u64, Held)>,
+}
+
+impl Turn {
+    /// Takes all outputs of the user agent.
+    pub(crate) fn drain(&mut self, agent: &mut UserAgent) {
+        while let Some(output) = agent.poll_output() {
+            match output {
+                Output::Transmit(transmit) => self.transmits.push(transmit),
+                Output::Resolve(query) => self.queries.push(query),
+                Output::Persist(change) => self.changes.push(change),
+                Output::Reply(id, reply) => self.held.replies.push((id, reply)),
+                Output::Event(event) => self.held.events.push(event),
+            }
+        }
+    }
+
+    /// Hands the changes to the store; then `release` gets all that may go out, in order.
+    pub(crate) fn commit(&mut self, store: &mut impl Store, mut release: impl FnMut(&mut Held)) {
+        if !self.changes.is_empty() {
+            self.number += 1;
+            store.commit(self.number, &mut self.changes);
+        }
+        let committed = store.committed();
+        while self
+            .waiting
+            .front()
+            .is_some_and(|(number, _)| *number <= committed)
+        {
+            if let Some((_, mut held)) = self.waiting.pop_front() {
+                release(&mut held);
+            }
+        }
+        if self.held.replies.is_empty() && self.held.events.is_empty() {
+            return;
+        }
+        if self.number <= committed {
+            release(&mut self.held);
+            self.held.replies.clear();
+            self.held.events.clear();
+        } else {
+            let held = std::mem::take(&mut self.held);
+            self.waiting.push_back((self.number, held));
+        }
+    }
+
+    /// Whether nothing waits for a commit.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pua_core::PublicationRecord;
+
+    use super::*;
+
+    /// A store whose commits are done when the test says so.
+    #[derive(Default)]
+    struct Slow {
+        taken: u64,
+        done: u64,
+    }
+
+    impl Store for Slow {
+        fn load(&mut self) -> anyhow::Result<Vec<PublicationRecord>> {
+            Ok(Vec::new())
+        }
+        fn commit(&mut self, number: u64, changes: &mut Vec<Change>) {
+            changes.clear();
+            self.taken = number;
+        }
+        fn committed(&self) -> u64 {
+            self.done
+        }
+    }
+
+    fn released(turn: &mut Turn, store: &mut Slow) -> Vec<u64> {
+        let mut out = Vec::new();
+        turn.commit(store, |held| {
+            out.extend(held.replies.drain(..).map(|(id, _)| id.0))
+        });
+        out
+    }
+
+    #[test]
+    fn replies_wait_for_the_commit_and_keep_their_order() {
+        let (mut turn, mut store) = (Turn::default(), Slow::default());
+        turn.changes.push(Change::Delete { key: 1 });
+        turn.held.replies.push((CommandId(1), Reply::Accepted));
+        assert_eq!(released(&mut turn, &mut store), []);
+        // Nothing to store in this turn, but it must not overtake the one before.
+        turn.held.replies.push((CommandId(2), Reply::Accepted));
+        assert_eq!(released(&mut turn, &mut store), []);
+        assert!(!turn.is_settled());
+        store.done = store.taken;
+        assert_eq!(released(&mut turn, &mut store), [1, 2]);
+        assert!(turn.is_settled());
+        turn.held.replies.push((CommandId(3), Reply::Accepted));
+        assert_eq!(released(&mut turn, &mut store), [3]);
+    }
+}

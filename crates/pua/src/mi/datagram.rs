@@ -1,0 +1,321 @@
+//! Datagram sockets of the management interface, UNIX and UDP. A reply leaves by the socket that
+//! the request came in by, so that clients that have connected their socket get it as well.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bytes::Bytes;
+use mio::net::UnixDatagram;
+use mio::{Interest, Registry, Token};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, UnixAddr, recvfrom, sendto};
+
+use super::TOKEN_DATAGRAM;
+use super::backlog::{Backlog, Client};
+use crate::config::{self, DatagramListen};
+use crate::sip::{UdpPort, udp_socket};
+
+/// Requests taken from one socket in one turn.
+const BUDGET: usize = 128;
+/// A UNIX datagram can be larger than a UDP one; requests beyond this are cut by the system.
+const DATAGRAM: usize = 256 * 1024;
+
+/// A datagram socket cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatagramError {
+    /// Something else has the name.
+    #[error("{0} exists and is not a socket: remove it, or change mi.datagram.listen")]
+    NotASocket(PathBuf),
+    /// Somebody listens there.
+    #[error("another process listens on unix:{0}: stop it, or change mi.datagram.listen")]
+    InUse(PathBuf),
+    /// The system's reason.
+    #[error("cannot listen on {listen} for management datagrams: {error}")]
+    System {
+        /// The address as configured.
+        listen: DatagramListen,
+        /// The system's reason.
+        error: io::Error,
+    },
+}
+
+/// Where a datagram came from, and where its reply goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin {
+    /// A UNIX socket; `None`: it has no name and cannot be answered.
+    Unix(usize, Option<UnixAddr>),
+    /// A UDP socket.
+    Udp(usize, SocketAddr),
+}
+
+enum Port {
+    Unix {
+        socket: UnixDatagram,
+        path: PathBuf,
+        identity: (u64, u64),
+        readable: bool,
+    },
+    Udp(Box<UdpPort>),
+}
+
+/// All datagram sockets of the management interface.
+pub(crate) struct Datagrams {
+    ports: Vec<Port>,
+    buffer: Box<[u8]>,
+    backlog: Backlog,
+    pub(crate) sent: u64,
+    pub(crate) dropped: u64,
+}
+
+impl Datagrams {
+    /// Binds the sockets.
+    ///
+    /// # Errors
+    /// The first that cannot be had.
+    pub(crate) fn open(settings: &config::Datagram, registry: &Registry) -> Result<Datagrams, DatagramError> {
+        let mut ports = Vec::new();
+        for (at, listen) in settings.listen.iter().enumerate() {
+            let fault = |error| DatagramError::System {
+                listen: listen.clone(),
+                error,
+            };
+            let token = Token(TOKEN_DATAGRAM + at);
+            match listen {
+                DatagramListen::Unix(path) => {
+                    ports.push(unix_port(path, settings.mode, registry, token, fault)?);
+                }
+                DatagramListen::Udp(address) => {
+                    let socket = udp_socket(*address).map_err(fault)?;
+                    let mut port = UdpPort::new(socket).map_err(fault)?;
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    registry
+                        .register(&mut port.socket, token, interest)
+                        .map_err(fault)?;
+                    ports.push(Port::Udp(Box::new(port)));
+                }
+            }
+        }
+        Ok(Datagrams {
+            ports,
+            buffer: vec![0; DATAGRAM].into_boxed_slice(),
+            backlog: Backlog::new(settings.socket_timeout),
+            sent: 0,
+            dropped: 0,
+        })
+    }
+
+    /// The addresses really bound.
+    pub(crate) fn addresses(&self) -> Vec<DatagramListen> {
+        self.ports
+            .iter()
+            .map(|port| match port {
+                Port::Unix { path, .. } => DatagramListen::Unix(path.clone()),
+                Port::Udp(port) => DatagramListen::Udp(port.local),
+            })
+            .collect()
+    }
+
+    /// A readiness event of one of the sockets.
+    pub(crate) fn on_event(&mut self, at: usize, event: &mio::event::Event) {
+        match self.ports.get_mut(at) {
+            Some(Port::Unix { readable, .. }) => *readable |= event.is_readable(),
+            Some(Port::Udp(port)) => {
+                port.readable |= event.is_readable();
+                port.troubled |= event.is_error();
+                if event.is_writable() {
+                    port.writable();
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Whether there may be more to read without a new event.
+    pub(crate) fn pending(&self) -> bool {
+        self.ports.iter().any(|port| match port {
+            Port::Unix { readable, .. } => *readable,
+            Port::Udp(port) => port.readable || port.troubled,
+        })
+    }
+
+    /// Reads a budget of datagrams.
+    pub(crate) fn receive(&mut self, mut sink: impl FnMut(Origin, &[u8])) {
+        for (at, port) in self.ports.iter_mut().enumerate() {
+            match port {
+                Port::Unix { socket, readable, .. } => {
+                    for _ in 0..BUDGET {
+                        if !*readable {
+                            break;
+                        }
+                        match recvfrom::<UnixAddr>(socket.as_raw_fd(), &mut self.buffer) {
+                            Ok((count, from)) => {
+                                let named = from.filter(|a| a.path().is_some() || a.as_abstract().is_some());
+                                let bytes = self.buffer.get(..count).unwrap_or_default();
+                                sink(Origin::Unix(at, named), bytes);
+                            }
+                            Err(Errno::EINTR) => {}
+                            Err(_) => *readable = false,
+                        }
+                    }
+                }
+                Port::Udp(port) => {
+                    if port.troubled {
+                        // A client that is gone; its replies are nobody's.
+                        port.receive_errors(|_| ());
+                    }
+                    for _ in 0..BUDGET / 32 {
+                        if !port.readable {
+                            break;
+                        }
+                        port.receive(|from, bytes| sink(Origin::Udp(at, from), bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a reply, now if the client's queue has room, else within the socket timeout.
+    pub(crate) fn send(&mut self, now: Instant, to: Origin, bytes: Vec<u8>) {
+        match to {
+            Origin::Unix(_, None) => {}
+            Origin::Unix(at, Some(address)) => {
+                let client = Client { port: at, address };
+                if self.backlog.waits_for(&client) {
+                    // Behind the replies that wait already: the order is kept.
+                    self.dropped += self.backlog.push(now, client, bytes);
+                    return;
+                }
+                match self.send_unix(&client, &bytes) {
+                    Ok(()) => self.sent += 1,
+                    Err(error) if is_full(error) => self.dropped += self.backlog.push(now, client, bytes),
+                    Err(_) => self.dropped += 1,
+                }
+            }
+            Origin::Udp(at, address) => {
+                if let Some(Port::Udp(port)) = self.ports.get_mut(at) {
+                    port.push(address, Bytes::from(bytes));
+                }
+            }
+        }
+    }
+
+    fn send_unix(&self, client: &Client, bytes: &[u8]) -> Result<(), Errno> {
+        let Some(Port::Unix { socket, .. }) = self.ports.get(client.port) else {
+            return Err(Errno::ENOTSOCK);
+        };
+        sendto(
+            socket.as_raw_fd(),
+            bytes,
+            &client.address,
+            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
+        )
+        .map(|_| ())
+    }
+
+    /// Sends the replies by UDP that were put into the queue, and tries again what found a full
+    /// queue at the client.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        for port in &mut self.ports {
+            if let Port::Udp(port) = port {
+                port.flush(|_| ());
+            }
+        }
+        while let Some(client) = self.backlog.due(now) {
+            loop {
+                let Some(bytes) = self.backlog.front(&client) else {
+                    break;
+                };
+                match self.send_unix(&client, bytes) {
+                    Ok(()) => {
+                        self.sent += 1;
+                        self.backlog.pop(&client);
+                    }
+                    Err(error) if is_full(error) => {
+                        self.dropped += self.backlog.later(now, client);
+                        break;
+                    }
+                    Err(_) => {
+                        self.dropped += self.backlog.forget(&client);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// When [`Datagrams::flush`] is due.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.backlog.next_timeout()
+    }
+
+    /// Replies that wait for room.
+    pub(crate) fn waiting(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Removes the names of the UNIX sockets that still lead to them.
+    pub(crate) fn remove(self) {
+        for port in self.ports {
+            if let Port::Unix { path, identity, .. } = port
+                && identity_of(&path).is_some_and(|now| now == identity)
+            {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// The client reads too slowly: the queue of its socket is full.
+fn is_full(error: Errno) -> bool {
+    matches!(error, Errno::EAGAIN | Errno::ENOBUFS | Errno::EINTR)
+}
+
+fn unix_port(
+    path: &Path,
+    mode: u32,
+    registry: &Registry,
+    token: Token,
+    fault: impl Fn(io::Error) -> DatagramError,
+) -> Result<Port, DatagramError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(DatagramError::NotASocket(path.to_owned()));
+        }
+        Ok(_) => {
+            let probe = std::os::unix::net::UnixDatagram::unbound().map_err(&fault)?;
+            match probe.connect(path) {
+                // Left behind by a process that is gone.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path).map_err(&fault)?;
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                _ => return Err(DatagramError::InUse(path.to_owned())),
+            }
+        }
+        Err(_) => {}
+    }
+    let socket = std::os::unix::net::UnixDatagram::bind(path).map_err(&fault)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(&fault)?;
+    socket.set_nonblocking(true).map_err(&fault)?;
+    let mut socket = UnixDatagram::from_std(socket);
+    registry
+        .register(&mut socket, token, Interest::READABLE)
+        .map_err(&fault)?;
+    Ok(Port::Unix {
+        socket,
+        identity: identity_of(path).unwrap_or_default(),
+        path: path.to_owned(),
+        readable: true,
+    })
+}
+
+fn identity_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino()))
+}
+
+#[cfg(test)]
+mod tests;

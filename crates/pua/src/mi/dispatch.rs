@@ -1,0 +1,195 @@
+//! The desk where requests are taken and answers handed out: each call of a request gets exactly
+//! one answer, and those of a batch go out together once all are there.
+
+use pua_core::{Command, CommandId};
+use pua_mi::{Answer, MiError, Reply, ReplyName, Request};
+use slab::Slab;
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use super::datagram::Origin;
+use super::translate::{self, Clock, Plan};
+
+/// Where the answer to a request goes.
+#[derive(Debug)]
+pub(crate) enum ReplyTo {
+    /// Nobody can be answered.
+    Nobody,
+    /// A reply FIFO.
+    Fifo(ReplyName),
+    /// The sender of a datagram.
+    Datagram(Origin),
+    /// A front-end of its own.
+    Channel(oneshot::Sender<Option<Vec<u8>>>),
+}
+
+/// An answer that can go out.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) to: ReplyTo,
+    /// `None`: nothing is to be answered, which only front-ends want to know.
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+/// Those who do what calls ask for.
+pub(crate) trait Order {
+    /// The user agent takes a command; its reply comes later by [`Desk::settle`].
+    fn command(&mut self, id: CommandId, command: Command);
+    /// The daemon answers by itself.
+    fn answer(&mut self, command: pua_mi::Command) -> Reply;
+}
+
+/// A request whose answer is not complete.
+#[derive(Debug)]
+struct Exchange {
+    answer: Answer,
+    replies: SmallVec<[Option<Reply>; 1]>,
+    open: usize,
+    to: ReplyTo,
+}
+
+/// A call that the user agent works on.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    id: CommandId,
+    exchange: usize,
+    place: usize,
+}
+
+/// The requests under way.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    exchanges: Slab<Exchange>,
+    slots: Slab<Slot>,
+    serial: u64,
+}
+
+/// Bits of a command's number that say where its slot is.
+const SLOT_BITS: u32 = 24;
+
+impl Desk {
+    /// Calls that wait for the user agent.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Takes a request in; its answer if that is complete already.
+    pub(crate) fn take(&mut self, request: Request, to: ReplyTo, order: &mut impl Order) -> Option<Outgoing> {
+        let mut replies: SmallVec<[Option<Reply>; 1]> = SmallVec::new();
+        let mut waiting: SmallVec<[(usize, Command); 1]> = SmallVec::new();
+        for (place, call) in request.calls.into_iter().enumerate() {
+            let reply = match call.command {
+                Err(error) => Some(Reply::Error(error)),
+                Ok(command) => match translate::plan(command, call.wants_reply) {
+                    Plan::Own(command) => Some(order.answer(command)),
+                    Plan::Core(command, early) => {
+                        if early.is_some() || !call.wants_reply {
+                            order.command(self.unheard(), command);
+                            Some(early.unwrap_or(Reply::Accepted))
+                        } else {
+                            waiting.push((place, command));
+                            None
+                        }
+                    }
+                },
+            };
+            replies.push(reply);
+        }
+        let mut exchange = Exchange {
+            answer: request.answer,
+            replies,
+            open: waiting.len(),
+            to,
+        };
+        if waiting.is_empty() {
+            return Some(exchange.finish());
+        }
+        let entry = self.exchanges.vacant_entry();
+        let at = entry.key();
+        for (place, command) in waiting {
+            if self.slots.len() >= 1 << SLOT_BITS {
+                // As many as can be told apart; the user agent's own limit is far below.
+                exchange.open -= 1;
+                if let Some(reply) = exchange.replies.get_mut(place) {
+                    *reply = Some(Reply::Error(MiError::busy()));
+                }
+                continue;
+            }
+            self.serial += 1;
+            let slot = self.slots.vacant_entry();
+            let id = CommandId((self.serial << SLOT_BITS) | slot.key() as u64);
+            slot.insert(Slot {
+                id,
+                exchange: at,
+                place,
+            });
+            order.command(id, command);
+        }
+        if exchange.open == 0 {
+            return Some(exchange.finish());
+        }
+        entry.insert(exchange);
+        None
+    }
+
+    /// A number that no answer belongs to.
+    fn unheard(&mut self) -> CommandId {
+        self.serial += 1;
+        CommandId((self.serial << SLOT_BITS) | ((1 << SLOT_BITS) - 1))
+    }
+
+    /// Takes the user agent's reply in; the whole answer if that was the last one missing.
+    pub(crate) fn settle(
+        &mut self,
+        clock: &Clock,
+        id: CommandId,
+        reply: pua_core::Reply,
+    ) -> Option<Outgoing> {
+        let index = usize::try_from(id.0 & ((1 << SLOT_BITS) - 1)).ok()?;
+        let slot = *self.slots.get(index).filter(|slot| slot.id == id)?;
+        self.slots.remove(index);
+        let exchange = self.exchanges.get_mut(slot.exchange)?;
+        if let Some(place) = exchange.replies.get_mut(slot.place) {
+            *place = Some(translate::reply(clock, reply));
+        }
+        exchange.open = exchange.open.saturating_sub(1);
+        if exchange.open > 0 {
+            return None;
+        }
+        self.exchanges
+            .try_remove(slot.exchange)
+            .map(|mut exchange| exchange.finish())
+    }
+
+    /// Answers everything that is left: the daemon ends.
+    pub(crate) fn close(&mut self) -> Vec<Outgoing> {
+        self.slots.clear();
+        let left: Vec<usize> = self.exchanges.iter().map(|(at, _)| at).collect();
+        left.into_iter()
+            .filter_map(|at| self.exchanges.try_remove(at))
+            .map(|mut exchange| exchange.finish())
+            .collect()
+    }
+}
+
+impl Exchange {
+    fn finish(&mut self) -> Outgoing {
+        let replies: SmallVec<[Reply; 1]> = self
+            .replies
+            .drain(..)
+            .map(|reply| reply.unwrap_or_else(stopping))
+            .collect();
+        Outgoing {
+            to: std::mem::replace(&mut self.to, ReplyTo::Nobody),
+            bytes: self.answer.encode(&replies),
+        }
+    }
+}
+
+/// What is told to whoever still waits when the daemon ends.
+fn stopping() -> Reply {
+    Reply::Error(MiError::new(503, "Stopping").with_data("the daemon stops before the answer has come"))
+}
+
+#[cfg(test)]
+mod tests;

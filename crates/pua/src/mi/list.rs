@@ -1,0 +1,98 @@
+//! `pua:list` and `pua:show`: what is held, as JSON.
+
+use pua_core::{Filter, PublicationState, PublicationView, UserAgent};
+use pua_mi::command::{ListFilter, Name};
+use pua_mi::{MiError, Reply};
+use serde_json::{Map, Value, json};
+
+use super::translate::{self, Clock};
+
+/// Rows of a page when the caller does not say.
+const PAGE: usize = 100;
+
+/// Answers `pua:list`.
+pub(crate) fn list(clock: &Clock, agent: &UserAgent, wanted: ListFilter) -> Reply {
+    let cursor = match wanted.cursor.as_deref().map(str::parse::<u64>) {
+        None => None,
+        Some(Ok(cursor)) => Some(cursor),
+        Some(Err(_)) => {
+            return Reply::Error(MiError::new(400, "Bad cursor").with_data("give `next` of the page before"));
+        }
+    };
+    let filter = Filter {
+        presentity: wanted.presentity,
+        package: wanted.package.map(|package| package.as_str().to_owned()),
+        state: wanted.state.as_deref().and_then(PublicationState::from_name),
+    };
+    let limit = wanted
+        .limit
+        .map_or(PAGE, |limit| usize::try_from(limit).unwrap_or(PAGE));
+    let page = agent.publications(&filter, cursor, limit);
+    let rows: Vec<Value> = page
+        .publications
+        .iter()
+        .map(|view| Value::Object(row(clock, view)))
+        .collect();
+    Reply::Json(json!({
+        "publications": rows,
+        "next": page.next.map(|next| next.to_string()),
+    }))
+}
+
+/// Answers `pua:show`.
+pub(crate) fn show(clock: &Clock, agent: &UserAgent, name: &Name) -> Reply {
+    match agent.publication(&translate::name(name)) {
+        Some(view) => Reply::Json(Value::Object(details(clock, &view))),
+        None => Reply::Error(MiError::no_such_publication()),
+    }
+}
+
+fn row(clock: &Clock, view: &PublicationView) -> Map<String, Value> {
+    let time = |at: Option<std::time::Instant>| at.map(|at| clock.rfc3339(at));
+    let mut row = Map::new();
+    let mut put = |key: &str, value: Value| {
+        row.insert(key.to_owned(), value);
+    };
+    put("id", json!(view.name.id.as_deref()));
+    put("presentity", json!(&*view.name.presentity));
+    put("package", json!(&*view.name.package));
+    put("state", json!(view.state.as_str()));
+    put("etag", json!(view.etag.as_deref()));
+    put("expires", json!(view.granted));
+    put("expires_at", json!(time(view.expires_at)));
+    put("until", json!(time(view.until)));
+    put("refresh_at", json!(time(view.refresh_at)));
+    put("retry_at", json!(time(view.retry_at)));
+    put("revision", json!(view.revision));
+    put("published_revision", json!(view.published_revision));
+    put("next_hop", json!(view.next_hop.map(|hop| hop.to_string())));
+    let last = view.last_code.map(|code| {
+        let reason = view.last_reason.as_deref().unwrap_or_default();
+        format!("{code} {reason}").trim_end().to_owned()
+    });
+    put("last_response", json!(last));
+    put("last_response_at", json!(time(view.last_at)));
+    row
+}
+
+fn details(clock: &Clock, view: &PublicationView) -> Map<String, Value> {
+    let mut row = row(clock, view);
+    let document = view.document.as_ref();
+    let body = document.map(|d| String::from_utf8_lossy(&d.body).into_owned());
+    row.insert("content_type".into(), json!(document.map(|d| &*d.content_type)));
+    row.insert("body".into(), json!(body));
+    row.insert(
+        "extra_headers".into(),
+        json!((!view.headers.is_empty()).then_some(&*view.headers)),
+    );
+    row.insert(
+        "outbound_proxy".into(),
+        json!(view.proxy.as_ref().map(|proxy| &*proxy.uri)),
+    );
+    row.insert(
+        "call_id".into(),
+        json!((!view.call_id.is_empty()).then_some(&*view.call_id)),
+    );
+    row.insert("cseq".into(), json!(view.cseq));
+    row
+}

@@ -1,0 +1,200 @@
+//! Commands of the management interface into commands of the user agent, and its replies back:
+//! the only place that knows both.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use pua_core as core;
+use pua_mi::command as mi;
+use pua_mi::{MiError, Reply};
+
+/// The two clocks at one moment: instants of the user agent become times for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// Monotonic.
+    pub(crate) now: Instant,
+    /// The same moment in UTC.
+    pub(crate) wall: jiff::Timestamp,
+}
+
+impl Clock {
+    /// The system's clocks now.
+    pub(crate) fn read() -> Clock {
+        Clock {
+            now: Instant::now(),
+            wall: jiff::Timestamp::now(),
+        }
+    }
+
+    /// An instant as RFC 3339 in UTC, to the second.
+    pub(crate) fn rfc3339(&self, at: Instant) -> String {
+        let offset = match at.checked_duration_since(self.now) {
+            Some(ahead) => i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX),
+            None => -i64::try_from((self.now - at).as_millis()).unwrap_or(i64::MAX),
+        };
+        let seconds = self.wall.as_millisecond().saturating_add(offset).div_euclid(1000);
+        jiff::Timestamp::from_second(seconds)
+            .unwrap_or(jiff::Timestamp::MAX)
+            .to_string()
+    }
+}
+
+/// What is to be done about a command.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// The user agent does it and replies, unless the reply is given here.
+    Core(core::Command, Option<Reply>),
+    /// The daemon answers by itself.
+    Own(mi::Command),
+}
+
+/// Decides what a command means. `answerable`: whether the caller can be given an answer.
+pub(crate) fn plan(command: mi::Command, answerable: bool) -> Plan {
+    let (command, wait) = match command {
+        mi::Command::Publish(publish) => {
+            let wait = publish.wait;
+            (self::publish(*publish, answerable), wait)
+        }
+        mi::Command::Remove(target) => {
+            let wait = target.wait;
+            (core::Command::Remove(self::target(target, answerable)), wait)
+        }
+        mi::Command::Refresh(target) => {
+            let wait = target.wait;
+            (core::Command::Refresh(self::target(target, answerable)), wait)
+        }
+        other => return Plan::Own(other),
+    };
+    let early = (answerable && wait == mi::Wait::None).then_some(Reply::Accepted);
+    Plan::Core(command, early)
+}
+
+fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
+    let wait = wait(publish.wait, answerable);
+    let name = name(&publish.name);
+    let if_match = publish.etag.map(Arc::from);
+    let lifetime = match publish.lifetime {
+        mi::Lifetime::Remove => {
+            return core::Command::Remove(core::Target {
+                name,
+                if_match,
+                wait,
+                timeout: publish.timeout,
+            });
+        }
+        mi::Lifetime::Seconds(seconds) => core::Lifetime::Seconds(seconds.get()),
+        mi::Lifetime::Forever => core::Lifetime::UntilFurtherNotice,
+        mi::Lifetime::Default => core::Lifetime::Default,
+    };
+    let document = publish.body.map(|body| core::Document {
+        content_type: Arc::from(publish.content_type.unwrap_or_default()),
+        body: Bytes::from(body),
+    });
+    core::Command::Publish(core::Publish {
+        name,
+        lifetime,
+        document,
+        if_match,
+        headers: publish
+            .extra_headers
+            .map_or_else(|| Arc::from(""), |headers| Arc::from(headers.as_str())),
+        proxy: publish
+            .outbound_proxy
+            .map(|uri| core::Proxy { uri: Arc::from(uri) }),
+        wait,
+        timeout: publish.timeout,
+    })
+}
+
+fn target(target: mi::Target, answerable: bool) -> core::Target {
+    core::Target {
+        name: name(&target.name),
+        if_match: target.etag.map(Arc::from),
+        wait: wait(target.wait, answerable),
+        timeout: target.timeout,
+    }
+}
+
+/// The name of a publication as the user agent knows it.
+pub(crate) fn name(name: &mi::Name) -> core::PublicationName {
+    core::PublicationName {
+        presentity: Arc::from(name.presentity.as_str()),
+        package: Arc::from(name.package.as_str()),
+        id: name.id.as_deref().map(Arc::from),
+    }
+}
+
+fn wait(wait: mi::Wait, answerable: bool) -> core::Wait {
+    match wait {
+        _ if !answerable => core::Wait::None,
+        mi::Wait::Final => core::Wait::Final,
+        mi::Wait::Accepted => core::Wait::Accepted,
+        mi::Wait::None => core::Wait::None,
+    }
+}
+
+/// The user agent's reply in the words of the management interface.
+pub(crate) fn reply(clock: &Clock, reply: core::Reply) -> Reply {
+    match reply {
+        core::Reply::Accepted => Reply::Accepted,
+        core::Reply::Final(outcome) => Reply::Published(self::outcome(clock, outcome)),
+        core::Reply::Refused(refusal) => Reply::Error(self::refusal(refusal)),
+    }
+}
+
+fn outcome(clock: &Clock, outcome: core::Outcome) -> pua_mi::Outcome {
+    let success = (200..300).contains(&outcome.code);
+    let next = match outcome.next {
+        _ if success => None,
+        core::Next::Held => None,
+        core::Next::Ended => Some(pua_mi::Next::Ended),
+        core::Next::Refused => Some(pua_mi::Next::Refused),
+        core::Next::Retry { at } => Some(pua_mi::Next::Retry {
+            retry_at: clock.rfc3339(at),
+        }),
+    };
+    let detail = match outcome.detail {
+        Some(detail) => Some(detail),
+        None => outcome
+            .allow_events
+            .map(|events| format!("the server supports {events}")),
+    };
+    pua_mi::Outcome {
+        code: outcome.code,
+        reason: outcome.reason.to_string(),
+        etag: outcome.etag.map(|etag| etag.to_string()),
+        expires: outcome.expires,
+        detail,
+        warning: outcome.warning,
+        retry_after: outcome.retry_after,
+        next,
+        // What a success does not need is not made: it is the daemon's hottest path.
+        server: (!success)
+            .then(|| outcome.server.map(|hop| hop.to_string()))
+            .flatten(),
+        call_id: (!success && !outcome.call_id.is_empty()).then(|| outcome.call_id.to_string()),
+        cseq: (!success && !outcome.call_id.is_empty()).then_some(outcome.cseq),
+    }
+}
+
+fn refusal(refusal: core::Refusal) -> MiError {
+    match refusal {
+        core::Refusal::WrongEntityTag => MiError::wrong_etag(),
+        core::Refusal::NotFound => MiError::no_such_publication(),
+        core::Refusal::NoDocument => MiError::new(400, "Body parameter is missing")
+            .with_data("nothing is published under this name yet, so there is nothing to keep"),
+        core::Refusal::BadPresentity(why) => MiError::new(404, "Bad presentity URI").with_data(why),
+        core::Refusal::BadProxy(why) => MiError::new(400, "Bad outbound proxy URI").with_data(why),
+        core::Refusal::DocumentTooLarge(limit) => {
+            MiError::new(400, "Body too large").with_data(format!("the limit is {limit} bytes"))
+        }
+        core::Refusal::TooManyPublications(limit) => {
+            MiError::new(503, "Too many publications").with_data(format!("the limit is {limit}"))
+        }
+        core::Refusal::Busy => MiError::busy(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

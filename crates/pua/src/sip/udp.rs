@@ -1,0 +1,209 @@
+//! One SIP UDP socket: batches in and out by one system call each.
+//!
+//! Readiness is edge-triggered: after an event the socket is read until the system has no more,
+//! which one short batch tells as well as an error would.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+
+use bytes::Bytes;
+use mio::net::UdpSocket;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use pua_core::Unreachable;
+
+use super::icmp;
+
+/// Datagrams taken or sent by one system call.
+const BATCH: usize = 32;
+/// The largest UDP payload.
+const DATAGRAM: usize = 65_535;
+/// Datagrams that may wait for room in the socket's send buffer; beyond it they are dropped, as
+/// the network would, and retransmitted by the transaction's timer E.
+const BACKLOG: usize = 8192;
+
+/// A datagram that could not be sent, or was sent and came back as an ICMP error.
+pub(crate) struct Undelivered {
+    /// Where it was sent.
+    pub(crate) to: SocketAddr,
+    /// Why.
+    pub(crate) why: Unreachable,
+}
+
+/// A bound UDP socket with its buffers.
+pub(crate) struct UdpPort {
+    pub(crate) socket: UdpSocket,
+    pub(crate) local: SocketAddr,
+    /// More may be there to be read.
+    pub(crate) readable: bool,
+    /// The error queue may hold something.
+    pub(crate) troubled: bool,
+    /// Waits for the system to have room again.
+    blocked: bool,
+    queue: std::collections::VecDeque<(SocketAddr, Bytes)>,
+    buffers: Vec<u8>,
+    incoming: MultiHeaders<SockaddrStorage>,
+    outgoing: MultiHeaders<SockaddrStorage>,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) dropped: u64,
+}
+
+impl UdpPort {
+    pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<UdpPort> {
+        let local = socket.local_addr()?;
+        socket.set_nonblocking(true)?;
+        Ok(UdpPort {
+            socket: UdpSocket::from_std(socket),
+            local,
+            readable: true,
+            troubled: false,
+            blocked: false,
+            queue: std::collections::VecDeque::new(),
+            buffers: vec![0; BATCH * DATAGRAM],
+            incoming: MultiHeaders::preallocate(BATCH, None),
+            outgoing: MultiHeaders::preallocate(BATCH, None),
+            received: 0,
+            sent: 0,
+            dropped: 0,
+        })
+    }
+
+    /// Takes in at most one batch; `sink` gets the sender and the bytes of each datagram.
+    pub(crate) fn receive(&mut self, mut sink: impl FnMut(SocketAddr, &[u8])) {
+        let mut chunks = self.buffers.chunks_exact_mut(DATAGRAM);
+        let mut slots: [[IoSliceMut<'_>; 1]; BATCH] =
+            std::array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
+        let results = recvmmsg(
+            self.socket.as_raw_fd(),
+            &mut self.incoming,
+            slots.iter_mut(),
+            MsgFlags::MSG_DONTWAIT,
+            None,
+        );
+        match results {
+            Ok(results) => {
+                let mut count = 0;
+                for message in results {
+                    count += 1;
+                    let Some(from) = message.address.as_ref().and_then(socket_addr) else {
+                        continue;
+                    };
+                    if let Some(bytes) = message.iovs().next() {
+                        sink(from, bytes);
+                    }
+                }
+                self.received += count as u64;
+                self.readable = count == BATCH;
+            }
+            Err(Errno::EAGAIN) => self.readable = false,
+            Err(Errno::EINTR) => {}
+            // An ICMP error that waits for its reading; the socket itself is sound.
+            Err(_) => self.troubled = true,
+        }
+    }
+
+    /// Reads the error queue.
+    pub(crate) fn receive_errors(&mut self, sink: impl FnMut(Undelivered)) {
+        self.troubled = false;
+        icmp::drain(&self.socket, sink);
+    }
+
+    /// Puts a datagram into the queue of the turn.
+    pub(crate) fn push(&mut self, to: SocketAddr, bytes: Bytes) {
+        if self.queue.len() < BACKLOG {
+            self.queue.push_back((to, bytes));
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The system has room again.
+    pub(crate) fn writable(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Sends what waits, until the system takes no more.
+    pub(crate) fn flush(&mut self, mut sink: impl FnMut(Undelivered)) {
+        let mut again = false;
+        while !self.blocked && !self.queue.is_empty() {
+            let taken = match self.queue.len() {
+                1 => self.send_one(),
+                _ => self.send_batch(),
+            };
+            match taken {
+                Ok(count) => {
+                    self.sent += count as u64;
+                    self.queue.drain(..count.min(self.queue.len()));
+                    again = false;
+                }
+                Err(Errno::EAGAIN | Errno::ENOBUFS) => self.blocked = true,
+                Err(Errno::EINTR) => {}
+                // Perhaps an ICMP error of an earlier datagram, told in passing; it is told once.
+                Err(_) if !again => {
+                    again = true;
+                    self.receive_errors(&mut sink);
+                }
+                Err(error) => {
+                    // Of this datagram: there is no way to its destination.
+                    again = false;
+                    if let Some((to, _)) = self.queue.pop_front() {
+                        let why = match error {
+                            Errno::EMSGSIZE => Unreachable::TooLarge,
+                            _ => Unreachable::NoRoute,
+                        };
+                        sink(Undelivered { to, why });
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_one(&mut self) -> Result<usize, Errno> {
+        let Some((to, bytes)) = self.queue.front() else {
+            return Ok(0);
+        };
+        match self.socket.send_to(bytes, *to) {
+            Ok(_) => Ok(1),
+            Err(error) => Err(errno(&error)),
+        }
+    }
+
+    fn send_batch(&mut self) -> Result<usize, Errno> {
+        let slots: smallvec::SmallVec<[[IoSlice<'_>; 1]; BATCH]> = self
+            .queue
+            .iter()
+            .take(BATCH)
+            .map(|(_, bytes)| [IoSlice::new(bytes)])
+            .collect();
+        let addresses: smallvec::SmallVec<[Option<SockaddrStorage>; BATCH]> = self
+            .queue
+            .iter()
+            .take(BATCH)
+            .map(|(to, _)| Some(SockaddrStorage::from(*to)))
+            .collect();
+        let results = sendmmsg(
+            self.socket.as_raw_fd(),
+            &mut self.outgoing,
+            slots.iter(),
+            &addresses[..],
+            [],
+            MsgFlags::MSG_DONTWAIT,
+        )?;
+        Ok(results.count())
+    }
+}
+
+/// The address in the form the rest of the program uses; `None` for a family that is not IP.
+pub(crate) fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = storage.as_sockaddr_in() {
+        return Some(SocketAddr::V4((*v4).into()));
+    }
+    storage.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into()))
+}
+
+/// The system's number of an error.
+pub(crate) fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
