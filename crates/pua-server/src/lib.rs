@@ -25,6 +25,7 @@ mod config;
 mod event;
 mod notify;
 mod publish;
+mod resource_key;
 mod server;
 mod store;
 mod subscribe;

@@ -27,8 +27,8 @@ impl Server {
         // Step 2.
         let package = self.event(request)?.package;
         // Step 3.
-        let key = self.resource_key(package, uri);
-        let resource = self.store.find(&key);
+        self.key.set(package, uri);
+        let resource = self.store.find(self.key.as_str());
         let held = match single_tag(request)? {
             None => None,
             Some(tag) => Some(
@@ -51,24 +51,20 @@ impl Server {
         } else {
             self.document(request, package, held.is_none())?
         };
-        let reply = match held {
+        match held {
             Some(publication) => self.change(now, publication, document, expires),
             None => {
                 let document = document.unwrap_or_else(|| self.empty_document());
-                self.begin(now, &key, package, request.uri_text, document, expires)
+                self.begin(now, package, document, expires)
             }
-        };
-        self.scratch = key;
-        reply
+        }
     }
 
-    /// An initial publication.
+    /// An initial publication, for the resource of `self.key`.
     fn begin(
         &mut self,
         now: Instant,
-        key: &str,
         package: &str,
-        presentity: &str,
         document: Document,
         expires: u32,
     ) -> Result<Reply, Refusal> {
@@ -84,7 +80,7 @@ impl Server {
         if self.store.publications() >= self.config.limits.publications {
             return Err(refuse_with(503, "Too Many Publications", With::RetryAfter(60)));
         }
-        let resource = self.store.find_or_create(key, presentity, package);
+        let resource = self.store.find_or_create(&self.key, package);
         let tag = self
             .store
             .insert(now, resource, document, expires, self.config.limits.documents);

@@ -17,6 +17,7 @@ use slab::Slab;
 use crate::compose::Document;
 use crate::config::Config;
 use crate::event::{Counters, Event, Input, Output};
+use crate::resource_key::ResourceKey;
 use crate::store::Store;
 use crate::subscription::{LocalTag, Subscription, SubscriptionId};
 use crate::uas::{Reply, Request, With, refuse, refuse_with};
@@ -34,8 +35,8 @@ pub struct Server {
     pub(crate) random: StdRng,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<Output>,
-    /// A buffer for resource keys.
-    pub(crate) scratch: String,
+    /// A buffer.
+    pub(crate) key: ResourceKey,
     pub(crate) media_types: Vec<Arc<str>>,
 }
 
@@ -80,7 +81,7 @@ impl Server {
             challenger,
             counters: Counters::default(),
             outputs: VecDeque::new(),
-            scratch: String::new(),
+            key: ResourceKey::default(),
             media_types: Vec::new(),
             random,
             config,
@@ -297,31 +298,6 @@ impl Server {
         }
     }
 
-    /// The name by which the state of a presentity in a package is kept: the URI without its
-    /// parameters (RFC 3261 §10.3 step 5), and `pres:` as `sip:` (RFC 3859 §4). In the scratch
-    /// buffer, which is to be given back.
-    pub(crate) fn resource_key(&mut self, package: &str, uri: &Uri<'_>) -> String {
-        let mut key = std::mem::take(&mut self.scratch);
-        key.clear();
-        key.push_str(package);
-        key.push(' ');
-        let canonical = uri.key();
-        let canonical = match canonical.strip_prefix("pres:") {
-            Some(rest) => {
-                key.push_str("sip:");
-                rest
-            }
-            None => &canonical,
-        };
-        let host = canonical.rfind('@').unwrap_or(0);
-        let end = canonical
-            .get(host..)
-            .and_then(|rest| rest.find([';', '?']))
-            .map_or(canonical.len(), |at| host + at);
-        key.push_str(canonical.get(..end).unwrap_or(canonical));
-        key
-    }
-
     /// What happened so far, and what is held now.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -342,19 +318,16 @@ impl Server {
     /// The publications of a presentity in a package, the one modified last at the end. Empty if
     /// `presentity` is no URI.
     #[must_use]
-    pub fn publications(&mut self, presentity: &str, package: &str) -> Vec<PublicationView> {
+    pub fn publications(&self, presentity: &str, package: &str) -> Vec<PublicationView> {
         let Ok(uri) = Uri::parse(presentity) else {
             return Vec::new();
         };
-        let key = self.resource_key(package, &uri);
-        let found = self.store.find(&key);
-        self.scratch = key;
-        let Some(resource) = found else {
-            return Vec::new();
-        };
-        self.store
-            .in_order(resource)
+        let mut key = ResourceKey::default();
+        key.set(package, &uri);
+        let resource = self.store.find(key.as_str());
+        resource
             .into_iter()
+            .flat_map(|resource| self.store.in_order(resource))
             .map(|publication| PublicationView {
                 document: publication.document.clone(),
                 etag: String::from_utf8_lossy(publication.tag().as_bytes()).into_owned(),

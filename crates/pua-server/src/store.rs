@@ -10,6 +10,7 @@ use sip_transaction::DueTimes;
 use slab::Slab;
 
 use crate::compose::{Composed, Document, Kind, Policy, compose};
+use crate::resource_key::ResourceKey;
 
 /// An entity-tag: eleven random characters, so that it cannot be guessed, and a serial number, so
 /// that it is never given out twice (RFC 3903 §6 step 6).
@@ -116,20 +117,20 @@ impl Store {
         self.by_key.get(key).copied()
     }
 
-    pub(crate) fn find_or_create(&mut self, key: &str, presentity: &str, package: &str) -> ResourceId {
-        if let Some(id) = self.find(key) {
+    pub(crate) fn find_or_create(&mut self, key: &ResourceKey, package: &str) -> ResourceId {
+        if let Some(id) = self.find(key.as_str()) {
             return id;
         }
         let id = self.resources.insert(Resource {
-            key: key.into(),
-            presentity: presentity.into(),
+            key: key.as_str().into(),
+            presentity: key.presentity().into(),
             package: package.into(),
             kind: Kind::of(package),
             publications: Vec::new(),
             watchers: Vec::new(),
             composed: None,
         }) as ResourceId;
-        self.by_key.insert(key.into(), id);
+        self.by_key.insert(key.as_str().into(), id);
         id
     }
 
@@ -316,6 +317,12 @@ mod tests {
         }
     }
 
+    fn resource(store: &mut Store) -> ResourceId {
+        let mut key = ResourceKey::default();
+        key.set("x", &sip_wire::Uri::parse("sip:a@b").unwrap());
+        store.find_or_create(&key, "x")
+    }
+
     fn bodies(store: &Store, id: ResourceId) -> Vec<String> {
         store
             .in_order(id)
@@ -345,7 +352,7 @@ mod tests {
     fn a_modified_document_becomes_the_newest_and_a_refreshed_one_does_not() {
         let now = Instant::now();
         let mut store = Store::new(now, [1; 32]);
-        let id = store.find_or_create("k", "sip:a@b", "x");
+        let id = resource(&mut store);
         let first = store.insert(now, id, document("1"), 60, 9);
         let second = store.insert(now, id, document("2"), 60, 9);
         let first = store.find_tag(id, first.as_bytes()).unwrap();
@@ -363,7 +370,7 @@ mod tests {
     fn the_publication_touched_longest_ago_makes_room() {
         let now = Instant::now();
         let mut store = Store::new(now, [1; 32]);
-        let id = store.find_or_create("k", "sip:a@b", "x");
+        let id = resource(&mut store);
         let first = store.insert(now, id, document("1"), 60, 2);
         store.insert(now, id, document("2"), 60, 2);
         let first = store.find_tag(id, first.as_bytes()).unwrap();
@@ -377,11 +384,11 @@ mod tests {
     fn publications_end_in_time_and_unused_resources_go() {
         let now = Instant::now();
         let mut store = Store::new(now, [1; 32]);
-        let id = store.find_or_create("k", "sip:a@b", "x");
+        let id = resource(&mut store);
         store.insert(now, id, document("1"), 5, 9);
         assert_eq!(store.expire(now + Duration::from_millis(4_999)), None);
         assert_eq!(store.expire(now + Duration::from_secs(5)), Some(id));
         store.release(id);
-        assert_eq!((store.resources(), store.find("k")), (0, None));
+        assert_eq!((store.resources(), store.find("x sip:a@b")), (0, None));
     }
 }

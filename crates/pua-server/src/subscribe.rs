@@ -36,9 +36,8 @@ impl Server {
         if self.subscriptions.len() >= self.config.limits.subscriptions {
             return Err(refuse_with(503, "Too Many Subscriptions", With::RetryAfter(60)));
         }
-        let key = self.resource_key(event.package, uri);
-        let resource = self.store.find_or_create(&key, request.uri_text, event.package);
-        self.scratch = key;
+        self.key.set(event.package, uri);
+        let resource = self.store.find_or_create(&self.key, event.package);
         let subscription = self.create(now, request, &event, contact, resource, expires);
         self.counters.subscribed += 1;
         if let Some(watched) = self.store.resource_mut(resource) {

@@ -1,6 +1,7 @@
 //! The part of a response that is copied from its request, and where it goes (RFC 3261 §8.2.6.2,
 //! §18.2; RFC 3581 §4).
 
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use sip_wire::{HeaderName, Host, Message, Printer, Via};
@@ -68,6 +69,7 @@ fn stamp(printer: &mut Printer<'_>, top: &[u8], flow: &Flow) {
     let head = top
         .get(..top.len().saturating_sub(params.len()))
         .unwrap_or_default();
+    // Writing to a Vec cannot fail.
     let mut value = Vec::with_capacity(top.len() + 64);
     value.extend_from_slice(head);
     for param in via.params.iter() {
@@ -78,14 +80,14 @@ fn stamp(printer: &mut Printer<'_>, top: &[u8], flow: &Flow) {
         value.extend_from_slice(param.name.as_bytes());
         if param.name.eq_ignore_ascii_case("rport") {
             value.push(b'=');
-            value.extend_from_slice(flow.remote.port().to_string().as_bytes());
+            let _ = write!(value, "{}", flow.remote.port());
         } else if let Some(given) = param.value {
             value.push(b'=');
             value.extend_from_slice(given);
         }
     }
     value.extend_from_slice(b";received=");
-    value.extend_from_slice(source.to_string().as_bytes());
+    let _ = write!(value, "{source}");
     printer.header(HeaderName::Via, value);
 }
 
