@@ -20,6 +20,8 @@ const DEAD_FOR: Duration = Duration::from_secs(60);
 const TCP_REFUSED_FOR: Duration = Duration::from_secs(600);
 /// How long a name that could not be resolved is not asked for again.
 const UNRESOLVED_FOR: Duration = Duration::from_secs(5);
+/// How soon a name is asked for again whose known addresses are too old.
+const STALE_FOR: Duration = Duration::from_secs(30);
 /// Bounds on how long an answer of the resolver is kept.
 const TTL_FLOOR: Duration = Duration::from_secs(5);
 const TTL_CEILING: Duration = Duration::from_secs(3600);
@@ -235,71 +237,104 @@ impl NextHop {
     }
 
     /// The resolver has been asked.
-    pub(crate) fn asked(&mut self) {
-        self.addresses = Addresses::Asked {
-            answers: 1,
-            found: Vec::new(),
-            until: None,
-        };
+    pub(crate) fn asked(&mut self, now: Instant) {
+        match &mut self.addresses {
+            Addresses::Known { until, .. } => *until = Some(now + STALE_FOR),
+            _ => {
+                self.addresses = Addresses::Asked {
+                    answers: 1,
+                    found: Vec::new(),
+                    until: None,
+                }
+            }
+        }
     }
 
-    /// The addresses are known; `until`: for how long. For those without a source the routing
-    /// table is asked next: returns them.
+    /// The addresses are known; the answer holds for so long. Returns those of which the routing
+    /// table is to say from where they are reached.
     pub(crate) fn resolved(
         &mut self,
         now: Instant,
         answer: Result<(Vec<IpAddr>, Option<Duration>), ResolveError>,
         source: impl Fn(IpAddr) -> Option<Option<IpAddr>>,
     ) -> Vec<IpAddr> {
-        if !matches!(self.addresses, Addresses::Asked { .. }) {
-            return Vec::new();
-        }
-        let (ips, ttl) = match answer {
-            Ok((ips, ttl)) if !ips.is_empty() => (ips, ttl),
-            Ok(_) => return self.unresolved(now, ResolveError::NotFound),
-            Err(why) => return self.unresolved(now, why),
+        let answer = answer.and_then(|(ips, ttl)| {
+            if ips.is_empty() {
+                Err(ResolveError::NotFound)
+            } else {
+                Ok((ips, ttl))
+            }
+        });
+        let (ips, ttl) = match (answer, &self.addresses) {
+            (Ok(answer), _) => answer,
+            // What was known goes on being used while there is nothing better.
+            (Err(_), Addresses::Known { .. }) => return Vec::new(),
+            (Err(why), _) => {
+                self.addresses = Addresses::Failed {
+                    why,
+                    until: now + UNRESOLVED_FOR,
+                };
+                return Vec::new();
+            }
         };
         let until = ttl.map(|ttl| now + ttl.clamp(TTL_FLOOR, TTL_CEILING));
         let mut unknown = Vec::new();
-        let mut found = Vec::new();
-        for ip in ips.into_iter().take(ADDRESSES) {
+        let mut fresh = |ip| {
             let known = source(ip);
             if known.is_none() {
                 unknown.push(ip);
             }
-            found.push(Candidate {
+            Candidate {
                 ip,
                 source: known.flatten(),
                 dead_until: None,
                 blocked_until: None,
-            });
-        }
-        if unknown.is_empty() {
-            self.addresses = Addresses::Known {
-                list: found,
-                current: 0,
-                until,
-            };
-        } else {
-            self.addresses = Addresses::Asked {
-                answers: unknown.len(),
-                found,
-                until,
-            };
+            }
+        };
+        match &mut self.addresses {
+            Addresses::Known {
+                list,
+                current,
+                until: old,
+            } => {
+                // The one in use stays in use if it is still among them, with what is known of each.
+                let used = list.get(*current).map(|candidate| candidate.ip);
+                let mut before = std::mem::take(list);
+                for ip in ips.into_iter().take(ADDRESSES) {
+                    let place = before.iter().position(|candidate| candidate.ip == ip);
+                    list.push(place.map_or_else(|| fresh(ip), |place| before.swap_remove(place)));
+                }
+                *current = list
+                    .iter()
+                    .position(|candidate| Some(candidate.ip) == used)
+                    .unwrap_or(0);
+                *old = until;
+            }
+            addresses => {
+                let found: Vec<Candidate> = ips.into_iter().take(ADDRESSES).map(fresh).collect();
+                *addresses = if unknown.is_empty() {
+                    Addresses::Known {
+                        list: found,
+                        current: 0,
+                        until,
+                    }
+                } else {
+                    Addresses::Asked {
+                        answers: unknown.len(),
+                        found,
+                        until,
+                    }
+                };
+            }
         }
         unknown
     }
 
-    fn unresolved(&mut self, now: Instant, why: ResolveError) -> Vec<IpAddr> {
-        self.addresses = Addresses::Failed {
-            why,
-            until: now + UNRESOLVED_FOR,
-        };
-        Vec::new()
-    }
-
     /// The routing table's answer: we reach `towards` from `source`.
     pub(crate) fn sourced(&mut self, towards: IpAddr, source: Option<IpAddr>) {
+        if let Some(candidate) = self.candidate(towards) {
+            candidate.source = source;
+        }
         let Addresses::Asked {
             answers,
             found,

@@ -121,7 +121,7 @@ impl NextHops {
         let Some(hop) = self.hops.get_mut(index as usize) else {
             return;
         };
-        hop.asked();
+        hop.asked(now);
         match hop.destination.host.parse::<IpAddr>() {
             Ok(ip) => self.addresses(now, index, Ok((vec![ip], None)), config, outputs),
             Err(_) => {

@@ -11,7 +11,9 @@ const A: &str = "sip:a@example.com";
 #[test]
 fn r3903_01_request_uri_is_the_presentity() {
     let mut bed = Bed::with(Config {
-        presence_server: Some(Proxy { uri: "sip:192.0.2.1:5080;lr".into() }),
+        presence_server: Some(Proxy {
+            uri: "sip:192.0.2.1:5080;lr".into(),
+        }),
         ..config()
     });
     bed.publish(A, BODY, 3600);
@@ -82,7 +84,10 @@ fn r3903_04_to_08_the_four_operations() {
     bed.ok(&modify, "tag3", 60);
     let removed = bed.remove(A);
     let remove = bed.take();
-    assert_eq!((remove.if_match(), remove.expires(), remove.body()), (Some("tag3"), 0, ""));
+    assert_eq!(
+        (remove.if_match(), remove.expires(), remove.body()),
+        (Some("tag3"), 0, "")
+    );
     assert!(bed.reply(removed).is_none(), "removed only on the final response");
     bed.ok(&remove, "tag4", 0);
     assert_eq!(bed.outcome(removed).next, Next::Ended);
@@ -99,7 +104,11 @@ fn r3903_04_to_08_the_four_operations() {
 #[test]
 fn r3903_09_tags_are_opaque() {
     let mut bed = Bed::new();
-    for (presentity, tag) in [(A, "Ab"), ("sip:b@example.com", "aB"), ("sip:c@example.com", "Ab")] {
+    for (presentity, tag) in [
+        (A, "Ab"),
+        ("sip:b@example.com", "aB"),
+        ("sip:c@example.com", "Ab"),
+    ] {
         bed.publish(presentity, BODY, 3600);
         let sent = bed.take();
         bed.ok(&sent, tag, 3600);
@@ -126,7 +135,10 @@ fn r3903_10_no_dialog() {
     );
     let refresh = bed.run_to_next(31_000);
     assert_eq!(refresh.start(), "PUBLISH sip:a@example.com SIP/2.0");
-    assert_eq!((refresh.header("Route"), refresh.header("To")), (None, Some("<sip:a@example.com>")));
+    assert_eq!(
+        (refresh.header("Route"), refresh.header("To")),
+        (None, Some("<sip:a@example.com>"))
+    );
 }
 
 /// R3903-15: the document goes out as it was given, in every repetition.
@@ -227,7 +239,10 @@ fn r3903_22_removal_waits_for_the_tag() {
     bed.nothing_sent();
     bed.ok(&initial, "new", 3600);
     let remove = bed.take();
-    assert_eq!((remove.if_match(), remove.expires(), remove.body()), (Some("new"), 0, ""));
+    assert_eq!(
+        (remove.if_match(), remove.expires(), remove.body()),
+        (Some("new"), 0, "")
+    );
     bed.ok(&remove, "x", 0);
     bed.nothing_sent();
     assert_eq!(bed.outcome(first).etag.as_deref(), Some("new"));
@@ -269,7 +284,10 @@ fn published_again_while_being_removed() {
 /// R3903-26: an interval between new states can be set; the last state is delivered.
 #[test]
 fn r3903_26_bounded_rate_of_changes() {
-    let pacing = Pacing { min_interval: Duration::from_secs(1), ..Pacing::default() };
+    let pacing = Pacing {
+        min_interval: Duration::from_secs(1),
+        ..Pacing::default()
+    };
     let mut bed = Bed::with(Config { pacing, ..config() });
     let mut bodies = Vec::new();
     for n in 0..100 {
@@ -293,10 +311,16 @@ fn wrong_entity_tag_is_refused_here() {
     let mut command = publish(A, BODY, 3600);
     command.if_match = Some("unknown".into());
     let id = bed.command(Command::Publish(command.clone()));
-    assert!(matches!(bed.reply(id), Some(Reply::Refused(Refusal::WrongEntityTag))));
+    assert!(matches!(
+        bed.reply(id),
+        Some(Reply::Refused(Refusal::WrongEntityTag))
+    ));
     bed.published(A, 3600, 3600);
     let id = bed.command(Command::Publish(command.clone()));
-    assert!(matches!(bed.reply(id), Some(Reply::Refused(Refusal::WrongEntityTag))));
+    assert!(matches!(
+        bed.reply(id),
+        Some(Reply::Refused(Refusal::WrongEntityTag))
+    ));
     bed.nothing_sent();
     command.if_match = Some("tag1".into());
     bed.command(Command::Publish(command));
@@ -306,7 +330,11 @@ fn wrong_entity_tag_is_refused_here() {
 /// What cannot be done is refused here, and nothing is sent.
 #[test]
 fn refusals_of_our_own() {
-    let limits = Limits { body: 100, publications: 1, ..Limits::default() };
+    let limits = Limits {
+        body: 100,
+        publications: 1,
+        ..Limits::default()
+    };
     let mut bed = Bed::with(Config { limits, ..config() });
     let refusal = |bed: &mut Bed, command| {
         let id = bed.command(command);
@@ -319,11 +347,17 @@ fn refusals_of_our_own() {
     command.document = None;
     assert_eq!(refusal(&mut bed, Command::Publish(command)), Refusal::NoDocument);
     let large = publish(A, &"x".repeat(101), 3600);
-    assert_eq!(refusal(&mut bed, Command::Publish(large)), Refusal::DocumentTooLarge(100));
+    assert_eq!(
+        refusal(&mut bed, Command::Publish(large)),
+        Refusal::DocumentTooLarge(100)
+    );
     assert_eq!(refusal(&mut bed, Command::Remove(target(A))), Refusal::NotFound);
     assert_eq!(refusal(&mut bed, Command::Refresh(target(A))), Refusal::NotFound);
     assert!(matches!(
-        refusal(&mut bed, Command::Publish(publish("sips:a@example.com", BODY, 60))),
+        refusal(
+            &mut bed,
+            Command::Publish(publish("sips:a@example.com", BODY, 60))
+        ),
         Refusal::BadPresentity(_)
     ));
     bed.nothing_sent();
@@ -345,7 +379,10 @@ fn no_document_changes_the_lifetime() {
     command.document = None;
     let id = bed.command(Command::Publish(command));
     let sent = bed.take();
-    assert_eq!((sent.if_match(), sent.expires(), sent.body()), (Some("tag1"), 7200, ""));
+    assert_eq!(
+        (sent.if_match(), sent.expires(), sent.body()),
+        (Some("tag1"), 7200, "")
+    );
     bed.ok(&sent, "tag2", 7200);
     assert_eq!(bed.outcome(id).expires, Some(7200));
 }

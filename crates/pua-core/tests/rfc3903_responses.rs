@@ -36,7 +36,10 @@ fn r3903_40_41_conditional_request_failed() {
     assert_eq!(bed.view(A).etag.as_deref(), Some("fresh"));
     assert!(matches!(bed.events.last(), Some(Event::Recovered { .. })));
     bed.run_to(bed.now + 40_000);
-    assert!(bed.take_all().iter().all(|sent| sent.if_match() != Some("tag1")), "never with that tag again");
+    assert!(
+        bed.take_all().iter().all(|sent| sent.if_match() != Some("tag1")),
+        "never with that tag again"
+    );
 }
 
 /// R3903-41: a modify that meets a 412 is answered with what came of the initial one.
@@ -51,7 +54,10 @@ fn r3903_41_the_command_gets_the_final_outcome() {
     let initial = bed.take();
     assert_eq!(initial.body(), "<new/>");
     bed.ok(&initial, "t2", 3600);
-    assert_eq!((bed.outcome(id).code, bed.outcome(id).etag.as_deref()), (200, Some("t2")));
+    assert_eq!(
+        (bed.outcome(id).code, bed.outcome(id).etag.as_deref()),
+        (200, Some("t2"))
+    );
 }
 
 /// R3903-42: 412 to a removal is its success; 412 to an initial one is a failure with back-off.
@@ -88,15 +94,28 @@ fn r3903_44_interval_too_brief() {
     assert_eq!(other.expires(), 300, "remembered for the server and package");
     bed.ok(&other, "b", 300);
     let removal = bed.run_to_next(60_000);
-    assert_eq!((removal.expires(), removal.at), (0, 60_000), "and yet it ends when it was to");
+    assert_eq!(
+        (removal.expires(), removal.at),
+        (0, 60_000),
+        "and yet it ends when it was to"
+    );
 }
 
 /// R3903-45: a 423 that makes no sense, or comes again and again, ends it; removals are not raised.
 #[test]
 fn r3903_45_423_that_makes_no_sense() {
-    for headers in ["", "Min-Expires: soon\r\n", "Min-Expires: 10\r\n", "Min-Expires: 4000000000\r\n"] {
+    for headers in [
+        "",
+        "Min-Expires: soon\r\n",
+        "Min-Expires: 10\r\n",
+        "Min-Expires: 4000000000\r\n",
+    ] {
         let (bed, id) = answered(423, headers);
-        assert_eq!((bed.outcome(id).code, bed.outcome(id).next), (423, Next::Refused), "{headers}");
+        assert_eq!(
+            (bed.outcome(id).code, bed.outcome(id).next),
+            (423, Next::Refused),
+            "{headers}"
+        );
         assert_eq!(bed.sent.len(), 1);
     }
     let mut bed = Bed::new();
@@ -121,21 +140,37 @@ fn r3903_45_423_that_makes_no_sense() {
 /// R3903-46: a 2xx without a usable SIP-ETag.
 #[test]
 fn r3903_46_no_entity_tag() {
-    for header in ["", "SIP-ETag: a b\r\n", "SIP-ETag: \"q\"\r\n", "SIP-ETag: a\r\nSIP-ETag: b\r\n"] {
+    for header in [
+        "",
+        "SIP-ETag: a b\r\n",
+        "SIP-ETag: \"q\"\r\n",
+        "SIP-ETag: a\r\nSIP-ETag: b\r\n",
+    ] {
         let mut bed = Bed::new();
         let id = bed.publish(A, BODY, 3600);
         let sent = bed.take();
         bed.respond(&sent, 200, &format!("{header}Expires: 60\r\n"));
-        assert_eq!((bed.outcome(id).code, bed.outcome(id).etag.as_deref()), (200, None));
+        assert_eq!(
+            (bed.outcome(id).code, bed.outcome(id).etag.as_deref()),
+            (200, None)
+        );
         let again = bed.run_to_next(59_000);
-        assert_eq!((again.if_match(), again.body()), (None, BODY), "published anew before it ends");
+        assert_eq!(
+            (again.if_match(), again.body()),
+            (None, BODY),
+            "published anew before it ends"
+        );
     }
     let mut bed = Bed::new();
     bed.published(A, 3600, 60);
     let refresh = bed.run_to_next(31_000);
     bed.respond(&refresh, 200, "Expires: 60\r\n");
     let next = bed.run_to_next(70_000);
-    assert_eq!(next.if_match(), Some("tag1"), "the old tag stands, a 412 would heal it");
+    assert_eq!(
+        next.if_match(),
+        Some("tag1"),
+        "the old tag stands, a 412 would heal it"
+    );
 }
 
 /// R3903-49: not served here: told, and tried again in minutes.
@@ -176,7 +211,13 @@ fn r3903_50_51_52_refused() {
 #[test]
 fn r3903_53_unsupported_media_type() {
     let (bed, id) = answered(415, "Accept: application/xpidf+xml\r\n");
-    assert!(bed.outcome(id).detail.as_ref().unwrap().contains("application/xpidf+xml"));
+    assert!(
+        bed.outcome(id)
+            .detail
+            .as_ref()
+            .unwrap()
+            .contains("application/xpidf+xml")
+    );
 }
 
 /// R3903-54: 413 with Retry-After comes back then, without it never.
@@ -195,7 +236,10 @@ fn r3903_54_too_large() {
 #[test]
 fn r3903_55_retry_after() {
     let (mut bed, id) = answered(503, "Retry-After: 20\r\n");
-    assert_eq!((bed.outcome(id).code, bed.outcome(id).retry_after), (503, Some(20)));
+    assert_eq!(
+        (bed.outcome(id).code, bed.outcome(id).retry_after),
+        (503, Some(20))
+    );
     assert_eq!(retry_at(&bed, id), 20_000);
     let mut ids = Vec::new();
     for n in 0..5 {
@@ -206,7 +250,11 @@ fn r3903_55_retry_after() {
     let mut impatient = publish("sip:c@example.com", BODY, 3600);
     impatient.timeout = std::time::Duration::from_secs(5);
     let impatient = bed.command(Command::Publish(impatient));
-    assert_eq!(bed.outcome(impatient).code, 503, "who cannot wait is told at once");
+    assert_eq!(
+        bed.outcome(impatient).code,
+        503,
+        "who cannot wait is told at once"
+    );
     bed.run_to(19_999);
     bed.nothing_sent();
     let sent = bed.run_to_next(20_001);
@@ -219,7 +267,11 @@ fn r3903_55_retry_after() {
     let mine = mine[0].clone();
     bed.ok(&mine, "t", 3600);
     assert!(ids.iter().all(|id| bed.outcome(*id).code == 200));
-    let second = all.iter().find(|sent| sent.start().contains("sip:b@")).unwrap().clone();
+    let second = all
+        .iter()
+        .find(|sent| sent.start().contains("sip:b@"))
+        .unwrap()
+        .clone();
     bed.ok(&second, "t", 3600);
     assert_eq!(bed.outcome(other).code, 200);
 }
@@ -276,8 +328,15 @@ fn r3903_58_redirections() {
     let first = bed.take();
     assert_eq!(first.start(), "PUBLISH sip:c@192.0.2.3:5090 SIP/2.0");
     assert_eq!(first.hop.to_string(), "udp:192.0.2.3:5090");
-    assert_eq!((first.header("To"), first.body(), first.cseq()), (Some("<sip:a@example.com>"), BODY, 2));
-    bed.respond(&first, 302, "Contact: <sip:a@example.com>, <sip:c@192.0.2.3:5090>\r\n");
+    assert_eq!(
+        (first.header("To"), first.body(), first.cseq()),
+        (Some("<sip:a@example.com>"), BODY, 2)
+    );
+    bed.respond(
+        &first,
+        302,
+        "Contact: <sip:a@example.com>, <sip:c@192.0.2.3:5090>\r\n",
+    );
     let second = bed.take();
     assert_eq!(second.start(), "PUBLISH sip:b@192.0.2.2 SIP/2.0");
     assert_eq!(second.header("Route"), None);
@@ -285,7 +344,11 @@ fn r3903_58_redirections() {
     bed.nothing_sent();
     assert_eq!((bed.outcome(id).code, bed.outcome(id).next), (302, Next::Refused));
     bed.publish(A, "<again/>", 60);
-    assert_eq!(bed.take().start(), "PUBLISH sip:a@example.com SIP/2.0", "later ones go to the presentity");
+    assert_eq!(
+        bed.take().start(),
+        "PUBLISH sip:a@example.com SIP/2.0",
+        "later ones go to the presentity"
+    );
 }
 
 /// R3261-057: many contacts are capped.
@@ -322,10 +385,18 @@ fn r3903_61_62_nobody_answers() {
     assert!(bed.reply(id).is_none());
     assert_eq!(bed.sent.len(), 12, "eleven copies, and the first request of all");
     bed.run_to(32_000);
-    assert_eq!((bed.outcome(id).code, bed.outcome(id).origin), (408, FailureOrigin::Timeout));
+    assert_eq!(
+        (bed.outcome(id).code, bed.outcome(id).origin),
+        (408, FailureOrigin::Timeout)
+    );
     let with_tag = bed.run_to(119_000);
     let () = with_tag;
-    assert!(bed.sent.iter().filter(|sent| sent.at > 32_000).all(|sent| sent.if_match() == Some("tag1")));
+    assert!(
+        bed.sent
+            .iter()
+            .filter(|sent| sent.at > 32_000)
+            .all(|sent| sent.if_match() == Some("tag1"))
+    );
     bed.run_to(400_000);
     assert!(
         bed.sent
@@ -348,7 +419,11 @@ fn r3903_64_back_off_is_bounded() {
         let sent = bed.take_all();
         if let Some(sent) = sent.last() {
             failures += 1;
-            bed.input(Input::Unreachable { hop: sent.hop, connection: None, why: Unreachable::Refused });
+            bed.input(Input::Unreachable {
+                hop: sent.hop,
+                connection: None,
+                why: Unreachable::Refused,
+            });
         }
         let due = bed.agent.poll_timeout().unwrap();
         bed.now = bed.ms(due);
@@ -382,7 +457,11 @@ fn r3903_65_provisional() {
 /// applications ask goes first.
 #[test]
 fn r3903_75_lost_state_is_restored_at_the_paced_rate() {
-    let pacing = Pacing { rate: 100, burst: 10, ..Pacing::default() };
+    let pacing = Pacing {
+        rate: 100,
+        burst: 10,
+        ..Pacing::default()
+    };
     let mut bed = Bed::with(Config { pacing, ..config() });
     for n in 0..500 {
         bed.publish(&format!("sip:u{n}@example.com"), BODY, 36_000);
@@ -438,7 +517,11 @@ fn sec_03_reason_phrases_are_cleaned() {
     let response = Bed::response(&sent, 403, "").replace("403 Reason", "403 No\x1b[2J\x07 way");
     bed.receive_from(sent.hop, &response);
     let outcome = bed.outcome(id);
-    assert!(outcome.reason.chars().all(|c| !c.is_control()), "{:?}", outcome.reason);
+    assert!(
+        outcome.reason.chars().all(|c| !c.is_control()),
+        "{:?}",
+        outcome.reason
+    );
     assert!(outcome.reason.starts_with("No"));
 }
 

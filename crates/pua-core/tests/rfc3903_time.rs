@@ -136,7 +136,13 @@ fn r3903_37_modify_restarts_the_lease() {
 /// R3903-39: any Expires is survived.
 #[test]
 fn r3903_39_malformed_expires() {
-    for (header, expected) in [("99999999999", 600), ("-1", 600), ("abc", 600), ("4294967295", u32::MAX), ("+5", 600)] {
+    for (header, expected) in [
+        ("99999999999", 600),
+        ("-1", 600),
+        ("abc", 600),
+        ("4294967295", u32::MAX),
+        ("+5", 600),
+    ] {
         let mut bed = Bed::new();
         let id = bed.publish(A, BODY, 600);
         let sent = bed.take();
@@ -164,7 +170,10 @@ fn the_lifetime_ends_when_asked() {
         count += 1;
         bed.ok(&sent, &format!("t{count}"), sent.expires().min(30));
     }
-    assert!((100_000..=101_000).contains(&end), "the server's grant ends at {end}");
+    assert!(
+        (100_000..=101_000).contains(&end),
+        "the server's grant ends at {end}"
+    );
     assert!(count >= 4);
     bed.run_to(99_999);
     bed.nothing_sent();
@@ -179,7 +188,10 @@ fn the_lifetime_ends_when_asked() {
 /// `min_expires`: more is asked for, and withdrawn when the application wanted it to end.
 #[test]
 fn min_expires_of_the_configuration() {
-    let mut bed = Bed::with(Config { min_expires: 300, ..config() });
+    let mut bed = Bed::with(Config {
+        min_expires: 300,
+        ..config()
+    });
     bed.publish(A, BODY, 60);
     let sent = bed.take();
     assert_eq!(sent.expires(), 300);
@@ -201,7 +213,11 @@ fn over_before_it_was_sent() {
     bed.run_to(10_000);
     let outcome = bed.outcome(id);
     assert_eq!((outcome.code, outcome.next), (408, Next::Ended));
-    assert!(bed.sent.iter().all(|sent| sent.header("Event") == Some("presence")));
+    assert!(
+        bed.sent
+            .iter()
+            .all(|sent| sent.header("Event") == Some("presence"))
+    );
 }
 
 /// pua:refresh asks the server now.
@@ -212,7 +228,10 @@ fn refresh_on_command() {
     bed.run_to(10_000);
     let id = bed.command(Command::Refresh(target(A)));
     let refresh = bed.take();
-    assert_eq!((refresh.if_match(), refresh.body(), refresh.expires()), (Some("tag1"), "", 3590));
+    assert_eq!(
+        (refresh.if_match(), refresh.body(), refresh.expires()),
+        (Some("tag1"), "", 3590)
+    );
     bed.ok(&refresh, "t2", 3590);
     assert_eq!(bed.outcome(id).etag.as_deref(), Some("t2"));
 }

@@ -23,7 +23,7 @@ fn next_hop(now: Instant, addresses: &[u8]) -> NextHop {
         },
     );
     assert!(matches!(hop.select(now, &[]), Selection::Ask));
-    hop.asked();
+    hop.asked(now);
     assert!(matches!(hop.select(now, &[]), Selection::Wait));
     let ips = addresses.iter().map(|last| ip(*last)).collect();
     let unknown = hop.resolved(now, Ok((ips, Some(Duration::from_secs(300)))), |_| {
@@ -83,14 +83,31 @@ fn r3903_55_blocked_until_retry_after() {
     );
 }
 
-/// R3263-12: the answer is asked for again after its time to live, and not in mid-exchange.
+/// R3263-12: asked for again after its time to live; while there is no answer, or a bad one, the
+/// known addresses are used, and the one in use stays in use.
 #[test]
 fn r3263_12_time_to_live() {
     let now = Instant::now();
     let mut hop = next_hop(now, &[1, 2]);
+    hop.dead(now, ip(1));
+    assert_eq!(selected(&mut hop, now, &[ip(1)]), Some(ip(2)));
     let later = now + Duration::from_secs(301);
-    assert_eq!(selected(&mut hop, later, &[ip(1)]), Some(ip(2)));
+    assert_eq!(
+        selected(&mut hop, later, &[ip(2)]),
+        Some(ip(1)),
+        "not asked in mid-exchange"
+    );
+    assert_eq!(selected(&mut hop, now, &[ip(1)]), Some(ip(2)));
     assert!(matches!(hop.select(later, &[]), Selection::Ask));
+    hop.asked(later);
+    assert_eq!(selected(&mut hop, later, &[]), Some(ip(2)));
+    hop.resolved(later, Err(ResolveError::Unavailable), |_| Some(Some(ip(200))));
+    assert_eq!(selected(&mut hop, later, &[]), Some(ip(2)));
+    assert!(matches!(hop.select(later + STALE_FOR, &[]), Selection::Ask));
+    let answer = Ok((vec![ip(3), ip(2)], Some(Duration::from_secs(300))));
+    hop.resolved(later, answer, |_| Some(Some(ip(200))));
+    assert_eq!(selected(&mut hop, later, &[]), Some(ip(2)));
+    assert_eq!(selected(&mut hop, later, &[ip(2)]), Some(ip(3)));
 }
 
 #[test]
@@ -102,7 +119,7 @@ fn the_routing_table_is_asked_for_unknown_sources() {
         transport: Transport::Udp,
     };
     let mut hop = NextHop::new(now, destination, None, &Pacing::default());
-    hop.asked();
+    hop.asked(now);
     assert_eq!(
         hop.resolved(now, Ok((vec![ip(1), ip(2)], None)), |_| None),
         [ip(1), ip(2)]

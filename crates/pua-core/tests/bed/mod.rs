@@ -57,11 +57,24 @@ impl Sent {
     }
 
     pub fn cseq(&self) -> u32 {
-        self.header("CSeq").unwrap().split(' ').next().unwrap().parse().unwrap()
+        self.header("CSeq")
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     pub fn branch(&self) -> &str {
-        self.header("Via").unwrap().split("branch=").nth(1).unwrap().split(';').next().unwrap()
+        self.header("Via")
+            .unwrap()
+            .split("branch=")
+            .nth(1)
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
     }
 }
 
@@ -82,7 +95,9 @@ pub struct Bed {
 
 pub fn config() -> Config {
     Config {
-        presence_server: Some(Proxy { uri: "sip:192.0.2.1:5080".into() }),
+        presence_server: Some(Proxy {
+            uri: "sip:192.0.2.1:5080".into(),
+        }),
         listen: vec![
             (Transport::Udp, "192.0.2.9:5060".parse().unwrap()),
             (Transport::Tcp, "192.0.2.9:5060".parse().unwrap()),
@@ -92,7 +107,11 @@ pub fn config() -> Config {
 }
 
 pub fn name(presentity: &str) -> PublicationName {
-    PublicationName { presentity: presentity.into(), package: "presence".into(), id: None }
+    PublicationName {
+        presentity: presentity.into(),
+        package: "presence".into(),
+        id: None,
+    }
 }
 
 pub fn document(body: &str) -> Option<Document> {
@@ -116,7 +135,12 @@ pub fn publish(presentity: &str, body: &str, seconds: u32) -> Publish {
 }
 
 pub fn target(presentity: &str) -> Target {
-    Target { name: name(presentity), if_match: None, wait: Wait::Final, timeout: Duration::from_secs(32) }
+    Target {
+        name: name(presentity),
+        if_match: None,
+        wait: Wait::Final,
+        timeout: Duration::from_secs(32),
+    }
 }
 
 impl Bed {
@@ -155,7 +179,11 @@ impl Bed {
         while let Some(output) = self.agent.poll_output() {
             match output {
                 Output::Transmit(transmit) => {
-                    let sent = Sent { at: self.now, hop: transmit.hop, bytes: transmit.bytes };
+                    let sent = Sent {
+                        at: self.now,
+                        hop: transmit.hop,
+                        bytes: transmit.bytes,
+                    };
                     if sent.bytes.starts_with(b"SIP/2.0 ") {
                         self.responses.push(sent);
                     } else {
@@ -212,7 +240,11 @@ impl Bed {
 
     /// The next request that has not been looked at.
     pub fn take(&mut self) -> Sent {
-        let sent = self.sent.get(self.taken).unwrap_or_else(|| panic!("nothing was sent by {} ms", self.now)).clone();
+        let sent = self
+            .sent
+            .get(self.taken)
+            .unwrap_or_else(|| panic!("nothing was sent by {} ms", self.now))
+            .clone();
         self.taken += 1;
         sent
     }
@@ -233,7 +265,10 @@ impl Bed {
 
     pub fn response(sent: &Sent, code: u16, headers: &str) -> String {
         let copy = |name: &str| {
-            sent.all(name).iter().map(|value| format!("{name}: {value}\r\n")).collect::<String>()
+            sent.all(name)
+                .iter()
+                .map(|value| format!("{name}: {value}\r\n"))
+                .collect::<String>()
         };
         format!(
             "SIP/2.0 {code} Reason\r\n{}{}To: {};tag=server\r\n{}{}{headers}Content-Length: 0\r\n\r\n",
@@ -257,7 +292,10 @@ impl Bed {
             remote: hop.addr,
             connection: u64::from(hop.transport == Transport::Tcp),
         };
-        self.input(Input::Received { flow: &flow, bytes: text.as_bytes() });
+        self.input(Input::Received {
+            flow: &flow,
+            bytes: text.as_bytes(),
+        });
     }
 
     pub fn ok(&mut self, sent: &Sent, etag: &str, expires: u32) {
@@ -274,8 +312,15 @@ impl Bed {
 
     pub fn resolve(&mut self, host: &str, ips: &[&str]) {
         let ips: Vec<IpAddr> = ips.iter().map(|ip| ip.parse().unwrap()).collect();
-        let answer = if ips.is_empty() { Err(ResolveError::NotFound) } else { Ok((ips, Duration::from_secs(300))) };
-        self.input(Input::Resolved { host: host.into(), answer });
+        let answer = if ips.is_empty() {
+            Err(ResolveError::NotFound)
+        } else {
+            Ok((ips, Duration::from_secs(300)))
+        };
+        self.input(Input::Resolved {
+            host: host.into(),
+            answer,
+        });
     }
 
     pub fn reply(&self, id: u64) -> Option<&Reply> {
@@ -293,7 +338,9 @@ impl Bed {
     }
 
     pub fn view(&self, presentity: &str) -> PublicationView {
-        self.agent.publication(&name(presentity)).unwrap_or_else(|| panic!("{presentity} is not held"))
+        self.agent
+            .publication(&name(presentity))
+            .unwrap_or_else(|| panic!("{presentity} is not held"))
     }
 
     pub fn state(&self, presentity: &str) -> PublicationState {
@@ -305,7 +352,12 @@ impl Bed {
     }
 
     pub fn statistic(&self, name: &str) -> u64 {
-        self.agent.statistics().iter().find(|s| s.name == name).unwrap().value
+        self.agent
+            .statistics()
+            .iter()
+            .find(|s| s.name == name)
+            .unwrap()
+            .value
     }
 }
 
