@@ -39,7 +39,7 @@ entity=\"sip:alice@presence.example.com\">\n\
 <timestamp>2026-11-23T05:40:12Z</timestamp></tuple>\n\
 <dm:person><dm:note>busy</dm:note></dm:person>\n</presence>\n";
 
-#[divan::bench(sample_size = 1000, sample_count = 200)]
+#[divan::bench(sample_size = 100, sample_count = 1000)]
 fn parse_and_extract_200(bencher: Bencher<'_, '_>) {
     let limits = Limits::default();
     bencher.bench(|| {
@@ -57,7 +57,7 @@ fn parse_and_extract_200(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 1000, sample_count = 200)]
+#[divan::bench(sample_size = 100, sample_count = 1000)]
 fn parse_only_200(bencher: Bencher<'_, '_>) {
     let limits = Limits::default();
     bencher.bench(|| {
@@ -68,7 +68,7 @@ fn parse_only_200(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 1000, sample_count = 200)]
+#[divan::bench(sample_size = 100, sample_count = 1000)]
 fn frame_200(bencher: Bencher<'_, '_>) {
     let mut framer = Framer::new(Limits::stream());
     bencher.bench_local(|| {
@@ -77,7 +77,7 @@ fn frame_200(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 1000, sample_count = 200)]
+#[divan::bench(sample_size = 100, sample_count = 1000)]
 fn print_publish(bencher: Bencher<'_, '_>) {
     let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {
@@ -118,7 +118,7 @@ fn print_publish(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 1000, sample_count = 200)]
+#[divan::bench(sample_size = 100, sample_count = 1000)]
 fn parse_uri(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         Uri::parse(black_box("sip:alice@presence.example.com:5062;transport=tcp;lr"))
@@ -127,7 +127,7 @@ fn parse_uri(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_size = 1000, sample_count = 200)]
+#[divan::bench(sample_size = 100, sample_count = 1000)]
 fn key_of_a_presentity(bencher: Bencher<'_, '_>) {
     let uri = Uri::parse("sip:alice@presence.example.com").unwrap();
     bencher.bench(|| black_box(&uri).key());

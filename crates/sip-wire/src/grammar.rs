@@ -10,6 +10,7 @@ const USER: u8 = 8;
 const PASSWORD: u8 = 16;
 const PARAM: u8 = 32;
 const HEADER: u8 = 64;
+const VALUE: u8 = 128;
 
 /// One bit for each class, for each octet. Filled at compile time.
 static CLASSES: [u8; 256] = classes();
@@ -28,7 +29,14 @@ const fn classes() -> [u8; 256] {
     let mut c = 0;
     while c < 128 {
         if (c as u8).is_ascii_alphanumeric() {
-            table[c] = TOKEN | WORD | UNRESERVED | USER | PASSWORD | PARAM | HEADER;
+            table[c] |= TOKEN | WORD | UNRESERVED | USER | PASSWORD | PARAM | HEADER;
+        }
+        c += 1;
+    }
+    c = 0x21;
+    while c < 0x7f {
+        if !matches!(c as u8, b';' | b',' | b'"' | b'<' | b'>') {
+            table[c] |= VALUE;
         }
         c += 1;
     }
@@ -136,12 +144,29 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// The offset after the octets of a class that begin at `from`.
+fn class_end(bytes: &[u8], from: usize, mask: u8) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest
+        .iter()
+        .position(|c| class(*c) & mask == 0)
+        .unwrap_or(rest.len())
+}
+
 /// The offset after the token characters that begin at `from`.
-pub(crate) fn token_end(bytes: &[u8], mut from: usize) -> usize {
-    while bytes.get(from).is_some_and(|c| is_token_char(*c)) {
-        from += 1;
-    }
-    from
+pub(crate) fn token_end(bytes: &[u8], from: usize) -> usize {
+    class_end(bytes, from, TOKEN)
+}
+
+/// The offset after the visible characters that begin at `from` and cannot end a parameter.
+pub(crate) fn param_value_end(bytes: &[u8], from: usize) -> usize {
+    class_end(bytes, from, VALUE)
+}
+
+/// The offset of the first octet that no URI in `<>` can have; the length if there is none.
+pub(crate) fn uri_end(bytes: &[u8]) -> usize {
+    let legal = |c: &u8| class(*c) & VALUE != 0 || *c >= 0x80 || matches!(c, b';' | b',');
+    bytes.iter().position(|c| !legal(c)).unwrap_or(bytes.len())
 }
 
 /// The values of a comma list. Commas in quoted strings and in `<>` do not separate (RFC 3261

@@ -129,7 +129,7 @@ impl HeaderName {
         };
         let mut slot = hash(name.len(), first, last);
         while let Some((header, text)) = TABLE.get(slot).and_then(|index| NAMES.get(usize::from(*index))) {
-            if text.as_bytes().eq_ignore_ascii_case(name) {
+            if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) {
                 return *header;
             }
             slot = (slot + 1) % SLOTS;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::grammar::{quoted_end, skip_lws, token_end, unquote};
+use crate::grammar::{param_value_end, quoted_end, skip_lws, token_end, unquote};
 use crate::{Fault, FaultKind};
 
 /// The parameters of a header value, checked, still as they came.
@@ -18,6 +18,24 @@ pub struct Param<'a> {
     pub name: &'a str,
     /// The value as it came, a quoted string with its quotes; `None` for a flag.
     pub value: Option<&'a [u8]>,
+}
+
+/// A parameter whose name is known to be a token, but is no text yet.
+#[derive(Clone, Copy)]
+pub(crate) struct RawParam<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+impl<'a> RawParam<'a> {
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The value as text; `None` for a flag and for what is not UTF-8.
+    pub(crate) fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.value?).ok()
+    }
 }
 
 impl<'a> Param<'a> {
@@ -39,7 +57,7 @@ impl<'a> Params<'a> {
     }
 
     /// As [`Params::parse`], and shows each parameter to `see` on the way.
-    pub(crate) fn parse_with(raw: &'a [u8], mut see: impl FnMut(Param<'a>)) -> Result<Params<'a>, Fault> {
+    pub(crate) fn parse_with(raw: &'a [u8], mut see: impl FnMut(RawParam<'a>)) -> Result<Params<'a>, Fault> {
         let mut at = 0;
         loop {
             let (param, end) = next_param(raw, at)?;
@@ -67,7 +85,11 @@ impl<'a> Params<'a> {
         std::iter::from_fn(move || {
             let (param, end) = next_param(raw, at).ok()?;
             at = end;
-            param
+            let RawParam { name, value } = param?;
+            Some(Param {
+                name: std::str::from_utf8(name).ok()?,
+                value,
+            })
         })
     }
 
@@ -94,7 +116,7 @@ impl<'a> Params<'a> {
 }
 
 /// The parameter that begins at or after `at`, and the offset after it; `None` at the end.
-fn next_param(raw: &[u8], at: usize) -> Result<(Option<Param<'_>>, usize), Fault> {
+fn next_param(raw: &[u8], at: usize) -> Result<(Option<RawParam<'_>>, usize), Fault> {
     let mut i = skip_lws(raw, at);
     match raw.get(i) {
         None => return Ok((None, i)),
@@ -107,11 +129,10 @@ fn next_param(raw: &[u8], at: usize) -> Result<(Option<Param<'_>>, usize), Fault
     if name.is_empty() {
         return Err(FaultKind::Params.at(i));
     }
-    let name = std::str::from_utf8(name).map_err(|_| FaultKind::Params.at(start))?;
     let after_name = i;
     i = skip_lws(raw, i);
     if raw.get(i) != Some(&b'=') {
-        return Ok((Some(Param { name, value: None }), after_name));
+        return Ok((Some(RawParam { name, value: None }), after_name));
     }
     i = skip_lws(raw, i + 1);
     let start = i;
@@ -120,19 +141,14 @@ fn next_param(raw: &[u8], at: usize) -> Result<(Option<Param<'_>>, usize), Fault
     } else {
         // The grammar says token or host. The field has base64 and addresses here, which do no harm:
         // all that is needed is that the end of the value is not in doubt.
-        while raw
-            .get(i)
-            .is_some_and(|c| c.is_ascii_graphic() && !matches!(c, b';' | b',' | b'"' | b'<' | b'>'))
-        {
-            i += 1;
-        }
+        i = param_value_end(raw, i);
     }
     let value = raw.get(start..i).unwrap_or_default();
     if value.is_empty() {
         return Err(FaultKind::Params.at(i));
     }
     Ok((
-        Some(Param {
+        Some(RawParam {
             name,
             value: Some(value),
         }),

@@ -23,8 +23,8 @@ impl<'a> EventHeader<'a> {
         let (package, at) = leading_token(value)?;
         let mut id = None;
         let params = Params::parse_with(value.get(at..).unwrap_or_default(), |param| {
-            if id.is_none() && param.name.eq_ignore_ascii_case("id") {
-                id = param.as_str().filter(|id| !id.is_empty());
+            if id.is_none() && param.is("id") {
+                id = param.text();
             }
         })
         .map_err(|f| f.shifted(at))?;

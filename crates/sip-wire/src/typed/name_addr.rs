@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::grammar::{is_lws, is_token_char, quoted_end, skip_lws, trim, unquote};
+use crate::grammar::{is_lws, is_token_char, quoted_end, skip_lws, trim, unquote, uri_end};
 use crate::{Fault, FaultKind, Params, Uri};
 
 /// A URI with a display name before it and header parameters after it.
@@ -16,6 +16,7 @@ pub struct NameAddr<'a> {
     pub uri: &'a str,
     /// The header parameters. Without `<>` all parameters are these (RFC 3261 §20.10).
     pub params: Params<'a>,
+    tag: Option<&'a str>,
 }
 
 impl<'a> NameAddr<'a> {
@@ -59,13 +60,8 @@ impl<'a> NameAddr<'a> {
                     return Err(FaultKind::Text.at(start + bad));
                 }
                 let uri = check_uri(uri).map_err(|f| f.shifted(start))?;
-                let params =
-                    Params::parse(rest.get(end..).unwrap_or_default()).map_err(|f| f.shifted(start + end))?;
-                Ok(NameAddr {
-                    display: &[],
-                    uri,
-                    params,
-                })
+                let after = rest.get(end..).unwrap_or_default();
+                Self::with_params(&[], uri, after).map_err(|f| f.shifted(start + end))
             }
         }
     }
@@ -74,9 +70,23 @@ impl<'a> NameAddr<'a> {
         let inner = value.get(open + 1..).unwrap_or_default();
         let close = memchr::memchr(b'>', inner).ok_or(FaultKind::Unclosed.at(open))?;
         let uri = check_uri(inner.get(..close).unwrap_or_default()).map_err(|f| f.shifted(open + 1))?;
-        let params = Params::parse(inner.get(close + 1..).unwrap_or_default())
-            .map_err(|f| f.shifted(open + 1 + close + 1))?;
-        Ok(NameAddr { display, uri, params })
+        let after = inner.get(close + 1..).unwrap_or_default();
+        Self::with_params(display, uri, after).map_err(|f| f.shifted(open + 1 + close + 1))
+    }
+
+    fn with_params(display: &'a [u8], uri: &'a str, after: &'a [u8]) -> Result<NameAddr<'a>, Fault> {
+        let mut tag = None;
+        let params = Params::parse_with(after, |param| {
+            if tag.is_none() && param.is("tag") {
+                tag = param.text();
+            }
+        })?;
+        Ok(NameAddr {
+            display,
+            uri,
+            params,
+            tag,
+        })
     }
 
     /// The URI, parsed.
@@ -89,7 +99,7 @@ impl<'a> NameAddr<'a> {
 
     /// The `tag` parameter (RFC 3261 §19.3), compared octet for octet.
     pub fn tag(&self) -> Option<&'a str> {
-        self.params.get("tag").filter(|tag| !tag.is_empty())
+        self.tag
     }
 
     /// The display name without quotes and escapes; octets that are not UTF-8 are replaced.
@@ -105,9 +115,9 @@ fn has_param_before(value: &[u8], from: usize, to: usize) -> bool {
 
 /// A scheme, a colon and something after it, all visible ASCII or UTF-8, none of `<>"`.
 fn check_uri(uri: &[u8]) -> Result<&str, Fault> {
-    let illegal = |c: &u8| *c <= b' ' || *c == 0x7f || matches!(c, b'<' | b'>' | b'"');
-    if let Some(bad) = uri.iter().position(illegal) {
-        return Err(FaultKind::Text.at(bad));
+    let legal = uri_end(uri);
+    if legal < uri.len() {
+        return Err(FaultKind::Text.at(legal));
     }
     let text = std::str::from_utf8(uri).map_err(|e| FaultKind::Text.at(e.valid_up_to()))?;
     crate::uri::split_scheme(text)?;

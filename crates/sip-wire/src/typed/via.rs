@@ -77,12 +77,11 @@ impl<'a> Via<'a> {
         let (host, port) = Host::parse_with_port(sent_by).map_err(|f| f.shifted(i))?;
         let (mut branch, mut received, mut rport, mut bad_rport) = (None, None, None, false);
         let params = Params::parse_with(rest.get(end..).unwrap_or_default(), |param| {
-            let name = param.name;
-            if branch.is_none() && name.eq_ignore_ascii_case("branch") {
-                branch = param.as_str().filter(|b| !b.is_empty());
-            } else if received.is_none() && name.eq_ignore_ascii_case("received") {
-                received = param.as_str().filter(|r| !r.is_empty());
-            } else if rport.is_none() && name.eq_ignore_ascii_case("rport") {
+            if branch.is_none() && param.is("branch") {
+                branch = param.text();
+            } else if received.is_none() && param.is("received") {
+                received = param.text();
+            } else if rport.is_none() && param.is("rport") {
                 let port = param.value.map(decimal::<u16>);
                 bad_rport = port == Some(None);
                 rport = Some(port.flatten());
