@@ -165,8 +165,14 @@ pub(crate) fn param_value_end(bytes: &[u8], from: usize) -> usize {
 
 /// The offset of the first octet that no URI in `<>` can have; the length if there is none.
 pub(crate) fn uri_end(bytes: &[u8]) -> usize {
-    let legal = |c: &u8| class(*c) & VALUE != 0 || *c >= 0x80 || matches!(c, b';' | b',');
-    bytes.iter().position(|c| !legal(c)).unwrap_or(bytes.len())
+    let mut end = class_end(bytes, 0, VALUE);
+    while bytes
+        .get(end)
+        .is_some_and(|c| *c >= 0x80 || matches!(c, b';' | b','))
+    {
+        end = class_end(bytes, end + 1, VALUE);
+    }
+    end
 }
 
 /// The values of a comma list. Commas in quoted strings and in `<>` do not separate (RFC 3261

@@ -17,6 +17,11 @@ macro_rules! names {
                 match self { $(HeaderName::$variant => $text,)* HeaderName::Other => "" }
             }
 
+            /// The long form with its colon and a SP.
+            pub(crate) const fn prefix(self) -> &'static str {
+                match self { $(HeaderName::$variant => concat!($text, ": "),)* HeaderName::Other => "" }
+            }
+
             fn from_compact(c: u8) -> HeaderName {
                 match c.to_ascii_lowercase() {
                     $($($compact => HeaderName::$variant,)?)*

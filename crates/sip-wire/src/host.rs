@@ -27,7 +27,9 @@ impl<'a> Host<'a> {
             let inner = inner.strip_suffix(']').ok_or(FaultKind::Unclosed.at(0))?;
             return parse_v6(inner).map(Host::V6).ok_or(FaultKind::Host.at(1));
         }
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
+        if text.ends_with(|c: char| c.is_ascii_digit())
+            && let Ok(address) = text.parse::<Ipv4Addr>()
+        {
             return Ok(Host::V4(address));
         }
         // The underscore is in no grammar and in many host names.

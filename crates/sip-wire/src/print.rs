@@ -34,11 +34,6 @@ impl<'b> Printer<'b> {
         Printer { out }
     }
 
-    fn name(&mut self, name: &[u8]) {
-        self.out.extend_from_slice(name);
-        self.out.extend_from_slice(b": ");
-    }
-
     fn end_line(&mut self) -> &mut Self {
         self.out.extend_from_slice(b"\r\n");
         self
@@ -50,7 +45,7 @@ impl<'b> Printer<'b> {
         if name == HeaderName::Other {
             return self;
         }
-        self.name(name.as_str().as_bytes());
+        self.out.extend_from_slice(name.prefix().as_bytes());
         push_clean(self.out, value.as_ref());
         self.end_line()
     }
@@ -60,10 +55,12 @@ impl<'b> Printer<'b> {
         if name == HeaderName::Other {
             return self;
         }
-        self.name(name.as_str().as_bytes());
+        self.out.extend_from_slice(name.prefix().as_bytes());
+        let from = self.out.len();
         for part in parts {
-            push_clean(self.out, part.as_bytes());
+            self.out.extend_from_slice(part.as_bytes());
         }
+        clean(self.out, from);
         self.end_line()
     }
 
@@ -72,7 +69,7 @@ impl<'b> Printer<'b> {
         if name == HeaderName::Other {
             return self;
         }
-        self.name(name.as_str().as_bytes());
+        self.out.extend_from_slice(name.prefix().as_bytes());
         push_decimal(self.out, value);
         push_clean(self.out, suffix.as_bytes());
         self.end_line()
@@ -80,7 +77,7 @@ impl<'b> Printer<'b> {
 
     /// The CSeq row.
     pub fn cseq(&mut self, number: u32, method: Method<'_>) -> &mut Self {
-        self.name(b"CSeq");
+        self.out.extend_from_slice(HeaderName::CSeq.prefix().as_bytes());
         push_decimal(self.out, u64::from(number));
         self.out.push(b' ');
         self.out.extend_from_slice(method.as_str().as_bytes());
@@ -99,7 +96,7 @@ impl<'b> Printer<'b> {
         if name == HeaderName::Other {
             return self;
         }
-        self.name(name.as_str().as_bytes());
+        self.out.extend_from_slice(name.prefix().as_bytes());
         // the writer never fails; an error of a Display impl leaves a shorter value
         let _ = fmt::Write::write_fmt(&mut Clean(self.out), value);
         self.end_line()
@@ -110,7 +107,8 @@ impl<'b> Printer<'b> {
         if !crate::grammar::is_token(name.as_bytes()) {
             return self;
         }
-        self.name(name.as_bytes());
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b": ");
         push_clean(self.out, value.as_ref());
         self.end_line()
     }
@@ -119,7 +117,7 @@ impl<'b> Printer<'b> {
     /// included), the name in its long form.
     pub fn copy(&mut self, name: HeaderName, headers: &Headers<'_>) -> &mut Self {
         for value in headers.all(name) {
-            self.name(name.as_str().as_bytes());
+            self.out.extend_from_slice(name.prefix().as_bytes());
             self.out.extend_from_slice(value);
             self.end_line();
         }
@@ -129,7 +127,7 @@ impl<'b> Printer<'b> {
     /// The first row of one name of a received message.
     pub fn copy_first(&mut self, name: HeaderName, headers: &Headers<'_>) -> &mut Self {
         if let Some(value) = headers.get(name) {
-            self.name(name.as_str().as_bytes());
+            self.out.extend_from_slice(name.prefix().as_bytes());
             self.out.extend_from_slice(value);
             self.end_line();
         }
@@ -154,13 +152,31 @@ impl<'b> Printer<'b> {
 }
 
 /// The value with CR, LF and NUL turned into SP.
-fn push_clean(out: &mut Vec<u8>, mut value: &[u8]) {
-    while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, value) {
-        out.extend_from_slice(value.get(..at).unwrap_or_default());
-        out.push(b' ');
-        value = value.get(at + 1..).unwrap_or_default();
-    }
+fn push_clean(out: &mut Vec<u8>, value: &[u8]) {
+    let from = out.len();
     out.extend_from_slice(value);
+    clean(out, from);
+}
+
+/// Turns each CR, LF and NUL from this offset on into a SP.
+fn clean(out: &mut [u8], from: usize) {
+    let written = out.get_mut(from..).unwrap_or_default();
+    if may_break_line(written) {
+        for c in written.iter_mut().filter(|c| matches!(**c, b'\r' | b'\n' | 0)) {
+            *c = b' ';
+        }
+    }
+}
+
+/// Whether there may be an octet below 0x0E: eight at a time, with false alarms but no misses.
+fn may_break_line(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (words, tail) = bytes.as_chunks::<8>();
+    let low = words.iter().fold(0, |low, word| {
+        let word = u64::from_ne_bytes(*word);
+        low | (word.wrapping_sub(ONES * 0x0e) & !word)
+    });
+    low & (ONES * 0x80) != 0 || tail.iter().any(|c| *c < 0x0e)
 }
 
 /// A number in decimal digits, without the machinery of `fmt`.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::grammar::{decimal, is_lws, skip_lws, token_end};
+use crate::grammar::{decimal, skip_lws, token_end, trim};
 use crate::host::parse_v6;
 use crate::{Fault, FaultKind, Host, Params};
 
@@ -71,9 +71,8 @@ impl<'a> Via<'a> {
         let transport = std::str::from_utf8(transport).map_err(|_| FaultKind::Token.at(0))?;
         let rest = value.get(i..).unwrap_or_default();
         let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-        let sent_by = rest.get(..end).unwrap_or_default();
+        let sent_by = trim(rest.get(..end).unwrap_or_default());
         let sent_by = std::str::from_utf8(sent_by).map_err(|_| FaultKind::Host.at(i))?;
-        let sent_by = sent_by.trim_matches(|c: char| c.is_ascii() && is_lws(c as u8));
         let (host, port) = Host::parse_with_port(sent_by).map_err(|f| f.shifted(i))?;
         let (mut branch, mut received, mut rport, mut bad_rport) = (None, None, None, false);
         let params = Params::parse_with(rest.get(end..).unwrap_or_default(), |param| {
