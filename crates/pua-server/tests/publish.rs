@@ -448,7 +448,7 @@ fn over_a_stream_the_response_uses_the_connection() {
     );
     bench.receive(&text);
     assert_eq!(bench.sent[0].connection, Some(3));
-    assert_eq!(bench.server.poll_timeout().is_some(), true);
+    assert!(bench.server.poll_timeout().is_some());
 }
 
 fn credentials(response: &common::Text, password: &str, nc: u32, body: &str) -> String {

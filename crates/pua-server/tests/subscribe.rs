@@ -545,7 +545,7 @@ fn a_restart_forgets_the_watchers() {
     let response = watching(&mut bench, "");
     bench.server.forget_everything(bench.now);
     assert_eq!(bench.resubscribe(&response, 2, "").code(), 481);
-    assert_eq!(bench.server.poll_timeout().is_some(), true);
+    assert!(bench.server.poll_timeout().is_some());
 }
 
 #[test]

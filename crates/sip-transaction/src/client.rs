@@ -224,6 +224,7 @@ impl ClientTransactions {
 
     /// Begins the transaction: what comes back must be sent now. `owner` is what the events of
     /// this transaction will be told with.
+    #[allow(clippy::too_many_arguments)] // all of a `Transmit`, and who asks for it
     pub fn start(
         &mut self,
         now: Instant,

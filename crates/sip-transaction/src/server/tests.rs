@@ -181,7 +181,7 @@ fn section_9_2_a_cancel_finds_its_target() {
     let mut bench = Bench::new(Transport::Udp);
     let to = "<sip:a@example.com>";
     let cancel = request("CANCEL", VIA, to);
-    let mut known = |bench: &mut Bench| {
+    let known = |bench: &mut Bench| {
         let message = Message::parse_datagram(cancel.as_bytes(), &Limits::default()).unwrap();
         let essentials = message.essentials().unwrap();
         bench.transactions.knows_target_of(&message, &essentials)
