@@ -67,7 +67,7 @@ pub struct Answer {
 enum Form {
     /// Text lines.
     Classic,
-    /// Two words, to a datagram that nobody can make sense of.
+    /// Two words without a line end, to a datagram that nobody can make sense of.
     Bare,
     /// A JSON-RPC response object.
     Json,
@@ -101,7 +101,11 @@ impl Request {
     /// Reads one request: what [`crate::FifoFramer`] cut, a datagram, a line of a stream, the body of an HTTP POST.
     /// Never fails: what cannot be understood becomes a call with an error.
     pub fn parse(bytes: &[u8], via: Via) -> Self {
-        let text = bytes.trim_ascii_start();
+        let mut text = bytes.trim_ascii_start();
+        if via == Via::Datagram {
+            // Clients in C send the end of their string, too.
+            text = text.strip_suffix(b"\0").unwrap_or(text);
+        }
         if text.is_empty() && via != Via::Http {
             return Self::single(refused(MiError::parse_error(), false), None, via, Form::Bare);
         }
@@ -234,8 +238,7 @@ impl Answer {
         let bytes = self.print(replies)?;
         if self.via == Via::Datagram && bytes.len() > LONGEST_DATAGRAM {
             let error = MiError::server_error("the answer is longer than a datagram, ask for less of it");
-            let errors = vec![Reply::Error(error); if self.form == Form::Batch { 0 } else { 1 }];
-            return self.print(&errors);
+            return self.print(&vec![Reply::Error(error); self.echoes.len()]);
         }
         Some(bytes)
     }

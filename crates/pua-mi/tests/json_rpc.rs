@@ -591,6 +591,43 @@ fn an_answer_too_long_for_a_datagram_says_so() {
         "{answer:.100}"
     );
     assert!(exchange(text, Via::Http, &long).unwrap().len() > 70_000);
+    let batch = format!("[{text},{text}]");
+    let answer = exchange(&batch, Via::Datagram, &long).unwrap();
+    assert_eq!(
+        answer.matches("longer than a datagram").count(),
+        2,
+        "{answer:.100}"
+    );
+}
+
+#[test]
+fn a_nul_behind_a_datagram_is_overlooked() {
+    let text = "{\"jsonrpc\":\"2.0\",\"method\":\"version\",\"id\":1}\0";
+    assert!(
+        exchange(text, Via::Datagram, &Reply::Accepted)
+            .unwrap()
+            .contains("result")
+    );
+    assert!(
+        exchange(text, Via::Http, &Reply::Accepted)
+            .unwrap()
+            .contains("-32700")
+    );
+}
+
+/// A command that stands over several lines, as kamctl writes it.
+#[test]
+fn kamctl_over_the_fifo() {
+    let text = "\n{\n  \"jsonrpc\": \"2.0\",\n  \"method\": \"pua.send_publish\",\n  \"params\": [\"sip:a@b.c\", \"60\", \"presence\", \".\", \".\", \".\", \".\", \".\"],\n  \"reply_name\": \"kamailio_receiver_1\",\n  \"id\": 1\n}\n";
+    let mut framer = pua_mi::FifoFramer::new(1 << 20);
+    framer.push(text.as_bytes());
+    let request = Request::parse(&framer.next().unwrap().bytes, Via::Fifo);
+    assert_eq!(request.reply_name().unwrap().as_str(), "kamailio_receiver_1");
+    assert_eq!(
+        request.encode(&[Reply::Accepted]).unwrap(),
+        br#"{"jsonrpc":"2.0","result":{},"id":1}"#
+    );
+    assert_eq!(framer.next(), None);
 }
 
 #[test]
