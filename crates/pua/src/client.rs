@@ -110,7 +110,7 @@ pub(crate) enum Failure {
         /// In words.
         message: String,
         /// What else helps.
-        data: Option<Value>,
+        data: Option<Box<Value>>,
     },
 }
 
@@ -213,6 +213,6 @@ fn result(answer: &[u8]) -> Result<Value, Failure> {
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned(),
-        data: error.get("data").cloned(),
+        data: error.get("data").cloned().map(Box::new),
     })
 }

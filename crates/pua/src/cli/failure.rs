@@ -16,7 +16,7 @@ pub(crate) struct Failure {
     message: String,
     hint: Option<String>,
     /// For machines, if it is not made of the message.
-    json: Option<Value>,
+    json: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -66,8 +66,9 @@ impl Failure {
             return self.code;
         }
         if json {
-            let object = self.json.unwrap_or_else(
+            let object = self.json.map_or_else(
                 || json!({"error": {"message": self.message, "hint": self.hint, "exit_code": self.code}}),
+                |json| *json,
             );
             let _ = Output::new(true).line(&object.to_string());
             return self.code;
@@ -94,7 +95,9 @@ impl From<client::Failure> for Failure {
             .hint("is it stopped, or very busy? `pua status` tells; --timeout waits longer"),
             client::Failure::Garbled(what) => Failure::new(exit_codes::UNREACHABLE, what)
                 .hint("is there something else than pua at this address? See --connect"),
-            client::Failure::Refused { code, message, data } => refused(code, &message, data),
+            client::Failure::Refused { code, message, data } => {
+                refused(code, &message, data.map(|data| *data))
+            }
         }
     }
 }
@@ -144,7 +147,7 @@ fn refused(code: i64, message: &str, data: Option<Value>) -> Failure {
     if let Some(data) = data {
         error["data"] = data;
     }
-    failure.json = Some(json!({ "error": error }));
+    failure.json = Some(Box::new(json!({ "error": error })));
     failure
 }
 

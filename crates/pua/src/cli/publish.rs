@@ -250,7 +250,9 @@ pub(super) fn outcome(connection: &Connection, answer: &Value, done: &str) -> Re
             None | Some(0) => {}
             Some(seconds) => line.push_str(&format!(", granted for {}", span(seconds))),
         }
-        if let Some(etag) = text("ETag") {
+        if let Some(etag) = text("ETag")
+            && answer.get("Expires") != Some(&Value::from(0))
+        {
             line.push_str(&out.dim(&format!(", entity-tag {etag}")));
         }
         return out.line(&line);

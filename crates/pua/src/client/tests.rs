@@ -139,7 +139,7 @@ fn errors_of_the_daemon() {
         Err(Failure::Refused { code, message, data }) => {
             assert_eq!(
                 (code, message.as_str(), data),
-                (418, "Wrong ETag", Some(json!(1)))
+                (418, "Wrong ETag", Some(Box::new(json!(1))))
             );
         }
         other => panic!("{other:?}"),
