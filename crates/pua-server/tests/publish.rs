@@ -205,6 +205,31 @@ fn step_4_a_publication_ends_in_time() {
 }
 
 #[test]
+fn step_4_a_refreshed_publication_lives_on() {
+    let mut bench = bench();
+    let tag = bench.publish_presence("Expires: 10\r\n", GUIDE).etag();
+    bench.seconds(9);
+    bench.publish_presence(&format!("Expires: 10\r\n{tag}"), "");
+    bench.seconds(9);
+    assert_eq!(documents(&mut bench).len(), 1);
+    bench.seconds(1);
+    assert!(documents(&mut bench).is_empty());
+}
+
+#[test]
+fn step_5_a_removal_does_not_look_at_the_body() {
+    let mut bench = bench();
+    let tag = bench.publish_presence("", GUIDE).etag();
+    assert_eq!(
+        bench
+            .publish_presence(&format!("Expires: 0\r\n{tag}"), "<broken")
+            .code(),
+        200
+    );
+    assert!(documents(&mut bench).is_empty());
+}
+
+#[test]
 fn step_5_content_types() {
     let mut bench = bench();
     let wrong = bench.publish("Event: presence\r\nContent-Type: text/plain\r\n", GUIDE);

@@ -415,6 +415,31 @@ fn where_notify_requests_go() {
 }
 
 #[test]
+fn rfc_3261_section_12_2_2_a_refresh_moves_the_target() {
+    let mut bench = bench();
+    let response = watching(&mut bench, "");
+    let moved = "Contact: <sip:w@192.0.2.77:5090>\r\n";
+    assert_eq!(bench.resubscribe(&response, 2, moved).code(), 200);
+    assert_eq!(bench.sent[0].hop.to_string(), "udp:192.0.2.77:5090");
+    let notify = bench.take("NOTIFY ");
+    assert!(notify.0.starts_with("NOTIFY sip:w@192.0.2.77:5090 SIP/2.0\r\n"));
+    bench.answer(&notify, 200);
+    // Refused: nothing has moved.
+    let back = "Contact: <sip:w@198.51.100.7>\r\n";
+    assert_eq!(bench.resubscribe(&response, 1, back).code(), 500);
+    bench.publish_presence("", GUIDE);
+    assert_eq!(bench.sent[0].hop.to_string(), "udp:192.0.2.77:5090");
+}
+
+#[test]
+fn a_publication_of_no_duration_is_not_told() {
+    let mut bench = bench();
+    watching(&mut bench, "");
+    bench.publish_presence("Expires: 0\r\n", GUIDE);
+    bench.nothing_sent();
+}
+
+#[test]
 fn over_a_stream_nothing_is_sent_twice() {
     let mut bench = bench().over_tcp();
     let rows = "Event: presence\r\nContact: <sip:w@198.51.100.7;transport=tcp>\r\n";
