@@ -134,8 +134,8 @@ impl<'a> Uri<'a> {
             if name.is_empty() || value == Some("") {
                 return Err(bad.at(base + 1 + at));
             }
-            for part in [name, value.unwrap_or_default()] {
-                check_escaped(part, is_uri_param_char).map_err(|off| bad.at(base + 1 + at + off))?;
+            for (skip, part) in [(0, name), (name.len() + 1, value.unwrap_or_default())] {
+                check_escaped(part, is_uri_param_char).map_err(|off| bad.at(base + 1 + at + skip + off))?;
             }
         }
         let base = base + headers_at;
@@ -145,8 +145,8 @@ impl<'a> Uri<'a> {
             if name.is_empty() {
                 return Err(bad.at(base + 1 + at));
             }
-            for part in [name, value] {
-                check_escaped(part, is_uri_header_char).map_err(|off| bad.at(base + 1 + at + off))?;
+            for (skip, part) in [(0, name), (name.len() + 1, value)] {
+                check_escaped(part, is_uri_header_char).map_err(|off| bad.at(base + 1 + at + skip + off))?;
             }
         }
         if headers == "?" || params == ";" {
