@@ -176,6 +176,9 @@ pub struct Auth {
     pub nonce_lifetime: Duration,
     /// Names and passwords.
     pub users: Vec<(String, String)>,
+    /// Prove in the responses that the server knows the password too, and name the nonce of the
+    /// next request (Authentication-Info, RFC 7616 §3.5).
+    pub authentication_info: bool,
     /// Challenge PUBLISH.
     pub publish: bool,
     /// Challenge SUBSCRIBE.
@@ -192,6 +195,7 @@ impl Auth {
             auth_int: false,
             nonce_lifetime: Duration::from_secs(300),
             users: vec![(name.to_owned(), password.to_owned())],
+            authentication_info: false,
             publish: true,
             subscribe: true,
         }

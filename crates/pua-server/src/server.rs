@@ -32,6 +32,8 @@ pub struct Server {
     pub(crate) clients: ClientTransactions,
     pub(crate) servers: ServerTransactions,
     pub(crate) challenger: Option<Challenger>,
+    /// For the response to the request being served.
+    pub(crate) authentication_info: Option<Vec<u8>>,
     pub(crate) random: StdRng,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<Output>,
@@ -79,6 +81,7 @@ impl Server {
             clients: ClientTransactions::new(now, config.timers, config.slot, part()),
             servers: ServerTransactions::new(now, config.timers),
             challenger,
+            authentication_info: None,
             counters: Counters::default(),
             outputs: VecDeque::new(),
             key: ResourceKey::default(),

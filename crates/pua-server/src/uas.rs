@@ -175,14 +175,21 @@ impl Server {
             body: request.message.body,
         };
         let rows = request.message.headers.all(HeaderName::Authorization);
+        let mut used = None;
         let verdict = challenger.verify(now, rows, &signed, |name, algorithm| {
             let (_, password) = auth.users.iter().find(|(known, _)| known == name)?;
-            Some(Ha1::new(algorithm.hash(), name, &auth.realm, password))
+            used = Some(Ha1::new(algorithm.hash(), name, &auth.realm, password));
+            used
         });
-        let stale = match verdict {
-            Verdict::Accepted(_) => return Ok(()),
-            Verdict::Stale => true,
-            Verdict::Denied | Verdict::Missing => false,
+        let stale = match (verdict, used) {
+            (Verdict::Accepted(_), Some(ha1)) if auth.authentication_info => {
+                let rows = request.message.headers.all(HeaderName::Authorization);
+                self.authentication_info = challenger.authentication_info(now, rows, b"", &ha1, true);
+                return Ok(());
+            }
+            (Verdict::Accepted(_), _) => return Ok(()),
+            (Verdict::Stale, _) => true,
+            (Verdict::Denied | Verdict::Missing, _) => false,
         };
         Err(refuse_with(401, "Unauthorized", With::Challenge { stale }))
     }
@@ -242,6 +249,10 @@ impl Server {
             }
             Reply::Canceled => {}
             Reply::Refused(refusal) => self.write_refusal(now, &refusal.with, out),
+        }
+        let proof = self.authentication_info.take();
+        if let (Some(proof), false) = (proof, matches!(reply, Reply::Refused(_))) {
+            out.header(HeaderName::AuthenticationInfo, proof);
         }
         if let Some(server) = &self.config.server_header {
             out.header(HeaderName::Server, server);

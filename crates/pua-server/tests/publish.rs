@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, GUIDE, PIDF, tuple};
 use pua_server::{Auth, Config, Event, Input, Lifetimes, Limits, Operation, Packages};
-use sip_digest::{Answer, Challenge, choose};
+use sip_digest::{Answer, AuthenticationInfo, Challenge, choose};
 
 fn bench() -> Bench {
     Bench::new(Config::default())
@@ -524,6 +524,43 @@ fn rfc_8760_section_2_3_credentials() {
     bench.seconds(301);
     let late = bench.publish_presence(&credentials(&challenged, "secret", 3, ""), "");
     assert!(late.0.contains(", stale=true\r\n"));
+}
+
+#[test]
+fn rfc_7616_section_3_5_the_server_proves_itself() {
+    let mut bench = Bench::new(Config {
+        auth: Some(Auth {
+            authentication_info: true,
+            ..Auth::one_user("example.com", "alice", "secret")
+        }),
+        ..Config::default()
+    });
+    let challenged = bench.publish_presence("", GUIDE);
+    let accepted = bench.publish_presence(&credentials(&challenged, "secret", 1, GUIDE), GUIDE);
+    let info = AuthenticationInfo::parse(accepted.header("Authentication-Info").as_bytes());
+    let mut challenge = Challenge::parse(challenged.all("WWW-Authenticate")[0].as_bytes()).unwrap();
+    let ha1 = challenge.ha1("alice", "secret").unwrap();
+    let answer = |challenge: &Challenge| {
+        let answer = Answer {
+            challenge,
+            username: "alice",
+            method: "PUBLISH",
+            uri: "sip:alice@example.com",
+            body: b"",
+            nc: 1,
+            cnonce: "c0ffee",
+        };
+        let mut row = b"Authorization: ".to_vec();
+        assert!(answer.write(&ha1, &mut row));
+        (
+            answer.is_confirmed_by(&info, b"", &ha1),
+            String::from_utf8(row).unwrap() + "\r\n",
+        )
+    };
+    assert_eq!(answer(&challenge).0, Some(true));
+    challenge.nonce = info.nextnonce.clone().unwrap();
+    let rows = answer(&challenge).1 + &accepted.etag();
+    assert_eq!(bench.publish_presence(&rows, "").code(), 200);
 }
 
 #[test]

@@ -153,17 +153,21 @@ impl Challenger {
         request: &SignedRequest<'_>,
         secret: impl FnOnce(&str, Algorithm) -> Option<Ha1>,
     ) -> Verdict {
-        let ours = values.into_iter().filter_map(Credentials::parse).find(|found| {
-            found
-                .realm
-                .is_some_and(|realm| unescape(realm) == self.config.realm)
-        });
-        match ours {
+        match self.ours(values) {
             Some(credentials) => self
                 .judge(now, &credentials, request, secret)
                 .unwrap_or(Verdict::Denied),
             None => Verdict::Missing,
         }
+    }
+
+    /// The credentials for this realm among those of a request.
+    fn ours<'a>(&self, values: impl IntoIterator<Item = &'a [u8]>) -> Option<Credentials<'a>> {
+        values.into_iter().filter_map(Credentials::parse).find(|found| {
+            found
+                .realm
+                .is_some_and(|realm| unescape(realm) == self.config.realm)
+        })
     }
 
     fn judge(
@@ -220,19 +224,19 @@ impl Challenger {
         Some(Verdict::Accepted(username.into_owned()))
     }
 
-    /// The value of an Authentication-Info header for an answered request (RFC 7616 §3.5):
-    /// `rspauth` over `body`, the body of the response, and on demand a fresh nonce. `value` is
-    /// the Authorization row that was accepted; `None` if it has no `qop` or is not of this realm.
+    /// The value of an Authentication-Info header for an accepted request (RFC 7616 §3.5):
+    /// `rspauth` over `body`, the body of the response, and if `next_nonce` a fresh nonce. `values`
+    /// are the request's Authorization rows; `None` if there is none for this realm with `qop`.
     #[must_use]
-    pub fn authentication_info(
+    pub fn authentication_info<'a>(
         &mut self,
         now: Instant,
-        value: &[u8],
+        values: impl IntoIterator<Item = &'a [u8]>,
         body: &[u8],
         ha1: &Ha1,
         next_nonce: bool,
     ) -> Option<Vec<u8>> {
-        let given = Credentials::parse(value)?;
+        let given = self.ours(values)?;
         let algorithm = Algorithm::from_token(given.algorithm.unwrap_or("MD5"))?;
         let (qop, nc) = (given.qop?, nc_digits(parse_nc(given.nc?)?));
         let rspauth = Terms {

@@ -178,7 +178,7 @@ fn rfc_7616_section_3_5_both_know_the_secret() {
     let mut value = Vec::new();
     assert!(ours.write(&ha1, &mut value));
     let header = challenger
-        .authentication_info(now, &value, b"answer", &ha1, true)
+        .authentication_info(now, [&value[..]], b"answer", &ha1, true)
         .unwrap();
     let info = AuthenticationInfo::parse(&header);
     assert_eq!(info.cnonce.as_deref(), Some("c\"c"));
