@@ -35,7 +35,6 @@ Examples:
     name = "pua",
     version,
     arg_required_else_help = true,
-    propagate_version = true,
     infer_subcommands = false,
     after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{}", exit_codes::HELP),

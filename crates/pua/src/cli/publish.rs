@@ -14,14 +14,14 @@ use crate::document::{self, ACTIVITIES, Messages, Presence};
 const EXAMPLES: &str = "\
 Examples:
   pua publish sip:alice@example.com --open
-  pua publish sip:alice@example.com --closed --activity vacation --note \"back on Monday\" --expires never
+  pua publish sip:bob@example.com --closed --activity vacation --expires never
   pua publish sip:100@example.com --messages 3/1
   pua publish sip:agent7@example.com --dialog-state confirmed --expires 120
   pua publish sip:system@example.com --body-file status.xml --content-type application/pidf+xml
   some-program | pua publish sip:x@example.com --event conference --body-file -
 
-Without a document, the lifetime of what is published is changed.
-The daemon keeps the publication alive until its lifetime is over; --expires never: until you say otherwise.";
+Without a document, the lifetime of what is published is changed. The daemon keeps the publication
+alive until its lifetime is over; with --expires never, until you say otherwise.";
 
 /// Publish the state of a presentity, or change what is published
 #[derive(Debug, Args)]

@@ -28,7 +28,7 @@ const FRONT: &str = concat!(
 </ul>
 <p>What is published now, from a shell:</p>
 <pre>curl -d '{"jsonrpc":"2.0","id":1,"method":"pua:list"}' http://HOST:PORT/mi</pre>
-<p>Every command: method <code>help</code>.</p>
+<p>Every command: method <code>which</code>; what one is for: <code>help</code> with the parameter <code>mi_cmd</code>.</p>
 </body></html>
 "#
 );
