@@ -35,6 +35,7 @@
 
 mod agent;
 mod auth;
+mod bucket;
 mod command;
 mod config;
 mod core;

@@ -10,6 +10,7 @@ use sip_transaction::{Hop, Transport};
 use smallvec::SmallVec;
 
 use crate::auth::Sessions;
+use crate::bucket::{Bucket, Gate};
 use crate::config::Pacing;
 use crate::output::ResolveError;
 use crate::schedule::{Patience, back_off};
@@ -84,14 +85,6 @@ pub(crate) enum Selection {
     Blocked { until: Instant },
     /// There is none.
     None { why: &'static str },
-}
-
-/// What happens to what waits to be sent at the paced rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    Open,
-    /// Not before then.
-    ClosedUntil(Instant),
 }
 
 /// One next hop and all that is known of it.
@@ -473,36 +466,6 @@ impl NextHop {
                 self.minima.push((package.clone(), least));
             }
         }
-    }
-}
-
-/// A token bucket.
-struct Bucket {
-    per_request: Duration,
-    burst: Duration,
-    /// The time at which the bucket would be full minus what was taken: the generic cell rate
-    /// algorithm's theoretical arrival time.
-    theoretical: Instant,
-}
-
-impl Bucket {
-    fn new(now: Instant, pacing: &Pacing) -> Self {
-        let per_request = Duration::from_secs(1) / pacing.rate.max(1);
-        Bucket {
-            per_request,
-            burst: per_request * pacing.burst.max(1),
-            theoretical: now,
-        }
-    }
-
-    fn take(&mut self, now: Instant) -> Gate {
-        let theoretical = self.theoretical.max(now) + self.per_request;
-        // Theoretical time runs ahead of now by what has been taken of the burst.
-        if theoretical > now + self.burst {
-            return Gate::ClosedUntil(theoretical - self.burst);
-        }
-        self.theoretical = theoretical;
-        Gate::Open
     }
 }
 

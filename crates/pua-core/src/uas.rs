@@ -128,11 +128,9 @@ impl Uas {
                 );
             }
         }
-        match self.refusal(core, flow, line.uri) {
-            Some(code) => {
-                return self.respond(now, core, flow, message, key, code, reason_phrase(code), |_| {});
-            }
-            None => {}
+        let elsewhere = self.refusal(core, flow, line.uri);
+        if elsewhere == Some(416) {
+            return self.respond(now, core, flow, message, key, 416, reason_phrase(416), |_| {});
         }
         // §8.2.2.3: no extension that can be required is understood.
         let required: Vec<&str> = message
@@ -155,6 +153,9 @@ impl Uas {
                     printer.header(HeaderName::Unsupported, &unsupported);
                 },
             );
+        }
+        if let Some(code) = elsewhere {
+            return self.respond(now, core, flow, message, key, code, reason_phrase(code), |_| {});
         }
         if line.method == Method::Notify {
             let code = notify_refusal(message);

@@ -104,10 +104,12 @@ impl Server {
             now,
             key,
             owner,
-            path.hop,
-            Some(path.local),
-            path.connection,
-            bytes.into(),
+            Transmit {
+                hop: path.hop,
+                local: Some(path.local),
+                connection: path.connection,
+                bytes: bytes.into(),
+            },
         );
         self.counters.notified += 1;
         self.transmit(transmit);

@@ -222,28 +222,18 @@ impl ClientTransactions {
         self.remove(key.0);
     }
 
-    /// Begins the transaction: what comes back must be sent now. `owner` is what the events of
-    /// this transaction will be told with.
-    #[allow(clippy::too_many_arguments)] // all of a `Transmit`, and who asks for it
-    pub fn start(
-        &mut self,
-        now: Instant,
-        key: ClientKey,
-        owner: u64,
-        hop: Hop,
-        local: Option<SocketAddr>,
-        connection: Option<u64>,
-        request: Bytes,
-    ) -> Transmit {
+    /// Begins the transaction with a request that is to be sent now; what comes back is it.
+    /// `owner` is what the events of this transaction will be told with.
+    pub fn start(&mut self, now: Instant, key: ClientKey, owner: u64, request: Transmit) -> Transmit {
         let fails_at = now + self.timers.transaction_timeout();
-        let resend_at = (!hop.transport.is_reliable()).then(|| now + self.timers.t1);
+        let resend_at = (!request.hop.transport.is_reliable()).then(|| now + self.timers.t1);
         if let Some(entry) = self.entries.get_mut(key.0 as usize) {
             entry.owner = owner;
-            entry.hop = Some(hop);
+            entry.hop = Some(request.hop);
             entry.state = State::Calling {
-                request: request.clone(),
-                local,
-                connection,
+                request: request.bytes.clone(),
+                local: request.local,
+                connection: request.connection,
                 resend_at,
                 interval: self.timers.t1,
                 proceeding: false,
@@ -253,12 +243,7 @@ impl ClientTransactions {
             self.due
                 .set(key.0, resend_at.map_or(fails_at, |at| at.min(fails_at)));
         }
-        Transmit {
-            hop,
-            local,
-            connection,
-            bytes: request,
-        }
+        request
     }
 
     /// Takes in a response by the branch of its top Via and the method of its CSeq, which alone

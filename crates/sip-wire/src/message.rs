@@ -320,7 +320,9 @@ impl<'a> Message<'a> {
             .all(|name| self.headers.has(*name));
         let via = self.headers.list(H::Via).next()?;
         if complete && self.is_request() {
-            Via::parse(via).ok()
+            // sent-by is enough to answer by, however broken what follows it
+            let sent_by = via.split(|byte| *byte == b';').next().unwrap_or_default();
+            Via::parse(via).or_else(|_| Via::parse(sent_by)).ok()
         } else {
             None
         }

@@ -5,24 +5,22 @@ use std::time::{Duration, Instant};
 
 use sip_digest::Challenge;
 use sip_transaction::Hop;
-use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, NameAddr, StatusLine, Uri};
+use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, StatusLine};
 
+use super::exchange::next_cseq;
 use super::settle::{Failure, cleaned_reason};
-use super::{Ending, Epa, OVERSHOOT, index_of, next_cseq};
+use super::{Ending, Epa, OVERSHOOT, index_of};
 use crate::auth::Asker;
 use crate::core::Core;
-use crate::next_hops::destination;
 use crate::output::{Change, Event, FailureOrigin, Next, Outcome, Output};
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Desire, Exchange, Granted, Last, Operation, Redirect, Standing, State};
+use crate::publication::{Cause, Desire, Exchange, Granted, Last, Operation, Standing, State};
 use crate::schedule::{Patience, obeyed, refresh_after};
 
 /// How often a request is repeated with a longer Expires.
 const TOO_BRIEF: u8 = 2;
 /// The largest Min-Expires that is followed, in seconds: a month.
 const MIN_EXPIRES: u32 = 31 * 24 * 3600;
-/// URIs of redirections that are tried.
-const REDIRECTIONS: usize = 5;
 
 impl Epa {
     /// Takes in the final response that ended a transaction.
@@ -103,7 +101,7 @@ impl Epa {
         }
     }
 
-    fn exchange(&mut self, index: u32) -> Option<&mut Exchange> {
+    pub(super) fn exchange(&mut self, index: u32) -> Option<&mut Exchange> {
         match self
             .publications
             .get_mut(index as usize)
@@ -115,7 +113,7 @@ impl Epa {
     }
 
     /// Sends the exchange's request once more, changed: a new request with the next CSeq.
-    fn again(&mut self, now: Instant, core: &mut Core, index: u32) {
+    pub(super) fn again(&mut self, now: Instant, core: &mut Core, index: u32) {
         if let Some(publication) = self.publications.get_mut(index as usize) {
             publication.cseq = next_cseq(publication.cseq);
             if let State::Requesting(exchange) = &mut publication.state {
@@ -496,89 +494,6 @@ impl Epa {
         };
         self.fail(now, core, index, failure.because(why));
     }
-
-    /// 3xx (RFC 3261 §8.1.3.4): the Contacts by their q, none twice.
-    fn redirected(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        message: &Message<'_>,
-        failure: Failure,
-    ) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let own = publication.name.presentity.clone();
-        let route = core
-            .hops
-            .peek(publication.next_hop)
-            .and_then(|hop| hop.route.clone());
-        let own_hop = publication.next_hop;
-        let State::Requesting(exchange) = &mut publication.state else {
-            return;
-        };
-        let mut redirect = exchange.redirect.take().unwrap_or_else(|| Redirect {
-            uri: own.clone(),
-            next_hop: u32::MAX,
-            seen: vec![own],
-            rest: Vec::new(),
-        });
-        core.hops.leave(redirect.next_hop);
-        redirect.next_hop = u32::MAX;
-        let mut insecure = false;
-        let mut offered: Vec<(u32, Arc<str>)> = Vec::new();
-        for value in message.headers.list(HeaderName::Contact).take(REDIRECTIONS * 4) {
-            let Ok(contact) = NameAddr::parse(value) else {
-                continue;
-            };
-            let Ok(uri) = contact.uri() else { continue };
-            insecure |= uri.is_sips();
-            if !uri.is_sip() || destination(&uri).is_err() {
-                continue;
-            }
-            // A method or header fields of a stranger's URI are not followed (R3261-015).
-            let Some(text) = bare(contact.uri) else { continue };
-            let known = |seen: &Arc<str>| match (Uri::parse(seen), Uri::parse(&text)) {
-                (Ok(one), Ok(other)) => one.same_as(&other),
-                _ => false,
-            };
-            if !redirect.seen.iter().any(known) && redirect.seen.len() <= REDIRECTIONS {
-                let text: Arc<str> = Arc::from(text);
-                redirect.seen.push(text.clone());
-                offered.push((quality(contact.params.get("q")), text));
-            }
-        }
-        // The best last, since they are popped; stable, so that equal ones keep their order.
-        offered.reverse();
-        offered.sort_by_key(|(q, _)| *q);
-        redirect.rest.extend(offered.into_iter().map(|(_, uri)| uri));
-        let Some(uri) = redirect.rest.pop() else {
-            let why = if insecure {
-                "the server redirects to sips, which needs TLS and is not supported yet"
-            } else {
-                "the server redirects to nowhere that can be tried"
-            };
-            self.fail(now, core, index, failure.because(why));
-            return;
-        };
-        let pacing = core.config.pacing.clone();
-        let target = Uri::parse(&uri).ok().and_then(|uri| destination(&uri).ok());
-        redirect.next_hop = match (route, target) {
-            // Through a loose router to whatever Request-URI.
-            (Some(route), _) => match core.hops.peek(own_hop).map(|hop| hop.destination.clone()) {
-                Some(destination) => core.hops.join(now, destination, Some(route), &pacing),
-                None => u32::MAX,
-            },
-            (None, Some(target)) => core.hops.join(now, target, None, &pacing),
-            (None, None) => u32::MAX,
-        };
-        redirect.uri = uri;
-        if let Some(exchange) = self.exchange(index) {
-            exchange.redirect = Some(redirect);
-        }
-        self.again(now, core, index);
-    }
 }
 
 /// The entity-tag of a response, if there is exactly one and it is a token (RFC 3903 §11.3.1).
@@ -589,28 +504,4 @@ fn entity_tag(message: &Message<'_>) -> Option<Arc<str>> {
         return None;
     }
     EntityTag::parse(row).map(|etag| Arc::from(etag.as_str()))
-}
-
-/// A contact's q in thousandths; absent: 1.
-fn quality(q: Option<&str>) -> u32 {
-    let Some(q) = q else { return 1000 };
-    match q.trim().parse::<f64>() {
-        Ok(q) if (0.0..=1.0).contains(&q) => (q * 1000.0) as u32,
-        _ => 0,
-    }
-}
-
-/// A URI without header fields and `method`.
-fn bare(uri: &str) -> Option<String> {
-    let text = uri.split('?').next()?;
-    let mut parts = text.split(';');
-    let mut kept = parts.next()?.to_owned();
-    for part in parts {
-        let name = part.split('=').next().unwrap_or("");
-        if !name.eq_ignore_ascii_case("method") {
-            kept.push(';');
-            kept.push_str(part);
-        }
-    }
-    Some(kept)
 }

@@ -7,28 +7,24 @@
 
 mod answer;
 mod command;
+mod exchange;
+mod redirect;
 mod settle;
 mod view;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sip_transaction::{DueTimes, Elapsed, Hop, Transport};
+use sip_transaction::DueTimes;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
-use crate::next_hop::{Gate, Selection};
-use crate::output::{Change, Event, Output, Unreachable};
-use crate::publication::{Cause, Desire, Exchange, Operation, Publication, State};
-use crate::request::PublishRequest;
+use crate::output::{Change, Event, Output};
+use crate::publication::{Cause, Desire, Publication, State};
 use crate::schedule::{Patience, back_off};
-use settle::Failure;
-
-/// The largest datagram that IP can carry, less its own headers.
-const DATAGRAM: usize = 65_507;
 
 /// A grant may outlast the lifetime that was asked for by this much before it is withdrawn:
 /// Expires counts whole seconds.
@@ -289,310 +285,6 @@ impl Epa {
         }
     }
 
-    /// Begins an exchange with the request that follows from what is wanted and what is granted.
-    fn begin(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let State::Queued { .. } = publication.state else {
-            return;
-        };
-        if publication.until().is_some_and(|until| until <= now) {
-            // The clock has caught up with it in the queue.
-            self.publication_due(now, core, index);
-            return;
-        }
-        let Some(operation) = publication.operation(now) else {
-            self.end(now, core, index, Ending::Removed);
-            return;
-        };
-        if operation.has_body()
-            && let Some(changed_at) = publication.changed_at
-            && changed_at + core.config.pacing.min_interval > now
-        {
-            let retry_at = changed_at + core.config.pacing.min_interval;
-            publication.state = State::Waiting {
-                retry_at,
-                held_off: true,
-            };
-            self.arm(index);
-            return;
-        }
-        let serial = self.next_serial;
-        self.next_serial = self.next_serial.wrapping_add(1);
-        publication.cseq = next_cseq(publication.cseq);
-        publication.state = State::Requesting(Box::new(Exchange {
-            serial,
-            expires: 0,
-            revision: publication.intent.revision,
-            document: None,
-            operation,
-            sent_at: now,
-            rounds: Default::default(),
-            too_brief: 0,
-            forgotten: false,
-            tried: SmallVec::new(),
-            reconnected: false,
-            redirect: None,
-        }));
-        self.due.clear(index);
-        if let Some(presentity) = self
-            .publications
-            .get(index as usize)
-            .and_then(|p| self.presentities.get_mut(p.presentity as usize))
-        {
-            presentity.busy = Some(index);
-        }
-        self.load(now, core, index);
-        self.attempt(now, core, index, None);
-    }
-
-    /// Fills the exchange with the present document and the Expires to ask for.
-    fn load(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let least = core
-            .hops
-            .peek(publication.next_hop)
-            .map_or(0, |hop| hop.minimum(&publication.name.package));
-        let until = publication.until();
-        let State::Requesting(exchange) = &mut publication.state else {
-            return;
-        };
-        exchange.revision = publication.intent.revision;
-        exchange.document = if exchange.operation.has_body() {
-            publication.intent.document.clone()
-        } else {
-            None
-        };
-        exchange.expires = match exchange.operation {
-            Operation::Remove(_) => 0,
-            _ => lifetime(now, until, core.config.default_expires)
-                .max(core.config.min_expires)
-                .max(least),
-        };
-        if exchange.operation.has_body() {
-            publication.changed_at = Some(now);
-        }
-    }
-
-    /// Sends the request of the exchange to the next address of its next hop. `failure`: why the
-    /// last one did not do, which is the outcome when there is no other.
-    fn attempt(&mut self, now: Instant, core: &mut Core, index: u32, failure: Option<Failure>) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let State::Requesting(exchange) = &publication.state else {
-            return;
-        };
-        let hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(publication.next_hop, |redirect| redirect.next_hop);
-        let owner = owner(index, exchange.serial);
-        match core.select(now, hop, &exchange.tried, owner) {
-            Selection::Send { hop: address, source } => {
-                self.send(now, core, index, hop, address, source);
-            }
-            // `Core::select` leaves word to be woken.
-            Selection::Ask | Selection::Wait => {}
-            Selection::Blocked { until } => self.hold_off(now, core, index, until),
-            Selection::None { why } => {
-                let failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
-                self.fail(now, core, index, failure);
-            }
-        }
-    }
-
-    /// Goes on after the addresses of a next hop have become known.
-    pub(crate) fn resume(&mut self, now: Instant, core: &mut Core, owner: u64) {
-        let (index, serial) = index_of(owner);
-        if self
-            .publications
-            .get_mut(index as usize)
-            .is_some_and(|p| p.exchange(serial).is_some())
-        {
-            self.attempt(now, core, index, None);
-        }
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        next_hop: u32,
-        mut hop: Hop,
-        source: std::net::IpAddr,
-    ) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let State::Requesting(exchange) = &mut publication.state else {
-            return;
-        };
-        let uri = exchange
-            .redirect
-            .as_ref()
-            .map_or(&publication.name.presentity, |redirect| &redirect.uri);
-        let body = exchange
-            .document
-            .as_ref()
-            .map_or(&[][..], |document| &document.body);
-        let Some(state) = core.hops.get(next_hop) else {
-            return;
-        };
-        let mut rows = std::mem::take(&mut core.rows);
-        rows.clear();
-        state
-            .sessions
-            .write(&mut core.random, "PUBLISH", uri, body, &mut rows);
-        let route = state.route.clone();
-        let takes_tcp = state.takes_tcp(now);
-        let (key, branch) = core.clients.reserve("PUBLISH");
-        let mut message =
-            Vec::with_capacity(640 + rows.len() + publication.intent.headers.len() + body.len());
-        loop {
-            let sent_by = core.sent_by(hop.transport, source);
-            PublishRequest {
-                request_uri: uri,
-                presentity: &publication.name.presentity,
-                transport: hop.transport.via_token(),
-                sent_by: &sent_by,
-                branch: branch.as_str(),
-                route: route.as_deref(),
-                from_tag: &publication.from_tag,
-                call_id: &publication.call_id,
-                cseq: publication.cseq,
-                event: &publication.name.package,
-                expires: exchange.expires,
-                if_match: exchange.operation.entity_tag().map(|etag| &**etag),
-                credentials: &rows,
-                user_agent: &core.config.user_agent,
-                headers: &publication.intent.headers,
-                document: exchange.document.as_ref(),
-            }
-            .print(&mut message);
-            // RFC 3261 §18.1.1: the size of the whole message decides, and then its Via changes.
-            if message.len() > core.config.udp_limit && hop.transport == Transport::Udp && takes_tcp {
-                hop.transport = Transport::Tcp;
-                message.clear();
-                continue;
-            }
-            break;
-        }
-        core.rows = rows;
-        if hop.transport == Transport::Udp && message.len() > DATAGRAM {
-            core.clients.abandon(key);
-            let why = "the request is too large for a datagram, and TCP was refused".to_owned();
-            self.fail(now, core, index, Failure::local(513, Some(hop), why));
-            return;
-        }
-        match exchange.operation {
-            Operation::Initial => core.counters.publish_initial += 1,
-            Operation::Refresh(_) => core.counters.publish_refresh += 1,
-            Operation::Modify(_) => core.counters.publish_modify += 1,
-            Operation::Remove(_) => core.counters.publish_remove += 1,
-        }
-        exchange.sent_at = now;
-        let owner = owner(index, exchange.serial);
-        let transmit = core
-            .clients
-            .start(now, key, owner, hop, None, None, Bytes::from(message));
-        core.outputs.push_back(Output::Transmit(transmit));
-    }
-
-    /// Timers of the transactions.
-    pub(crate) fn elapsed(&mut self, now: Instant, core: &mut Core, elapsed: Elapsed) {
-        match elapsed {
-            Elapsed::Retransmit(transmit) => {
-                core.counters.retransmissions += 1;
-                core.outputs.push_back(Output::Transmit(transmit));
-            }
-            // RFC 3261 §8.1.3.1: a time-out is treated as 408.
-            Elapsed::TimedOut { owner, hop } => {
-                let (index, serial) = index_of(owner);
-                core.counters.timeouts += 1;
-                self.unanswered(now, core, index, serial, hop, Failure::timeout(hop));
-            }
-        }
-    }
-
-    /// A request could not be delivered (RFC 3261 §17.1.4).
-    pub(crate) fn undelivered(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        owner: u64,
-        hop: Hop,
-        why: Unreachable,
-    ) {
-        let (index, serial) = index_of(owner);
-        core.counters.unreachable += 1;
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let next_hop = publication.next_hop;
-        let Some(exchange) = publication.exchange(serial) else {
-            return;
-        };
-        let next_hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(next_hop, |redirect| redirect.next_hop);
-        let first_choice = core.hops.peek(next_hop).map(|hop| hop.destination.transport);
-        if hop.transport == Transport::Tcp
-            && first_choice == Some(Transport::Udp)
-            && why != Unreachable::Closed
-        {
-            // It went by TCP for its size only: once more as it is (RFC 3261 §18.1.1).
-            if let Some(next_hop) = core.hops.get(next_hop) {
-                next_hop.tcp_refused(now);
-            }
-            self.attempt(now, core, index, None);
-            return;
-        }
-        if why == Unreachable::Closed && !exchange.reconnected {
-            // The connection broke, not necessarily the server: once more on a new one.
-            exchange.reconnected = true;
-            self.attempt(now, core, index, None);
-            return;
-        }
-        self.unanswered(now, core, index, serial, hop, Failure::undelivered(hop, why));
-    }
-
-    /// Nobody answered at `hop`: the next address, with the same CSeq and a new branch
-    /// (RFC 3263 §4.3).
-    fn unanswered(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        serial: u32,
-        hop: Hop,
-        failure: Failure,
-    ) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let own = publication.next_hop;
-        let Some(exchange) = publication.exchange(serial) else {
-            return;
-        };
-        exchange.tried.push(hop.addr.ip());
-        let next_hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(own, |redirect| redirect.next_hop);
-        let fraction = core.random.fraction();
-        if let Some(next_hop) = core.hops.get(next_hop) {
-            next_hop.dead(now, hop.addr.ip());
-            next_hop.failed(now, fraction);
-        }
-        self.attempt(now, core, index, Some(failure));
-    }
-
     /// Takes a publication out: nothing is left of it.
     fn end(&mut self, now: Instant, core: &mut Core, index: u32, ending: Ending) {
         let Some(publication) = self.publications.try_remove(index as usize) else {
@@ -655,21 +347,4 @@ enum Ending {
     Removed,
     /// The lifetime that was asked for is over.
     Expired,
-}
-
-/// CSeq numbers stay below 2^31 (RFC 3261 §8.1.1.5).
-fn next_cseq(cseq: u32) -> u32 {
-    if cseq >= 0x7fff_fffe { 1 } else { cseq + 1 }
-}
-
-/// The Expires to ask for: what is left of the lifetime in whole seconds, at least one.
-fn lifetime(now: Instant, until: Option<Instant>, default: u32) -> u32 {
-    match until {
-        None => default.max(1),
-        Some(until) => {
-            let left = until.saturating_duration_since(now);
-            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-            u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
-        }
-    }
 }

@@ -10,19 +10,20 @@ fn hop(transport: Transport) -> Hop {
     }
 }
 
+fn request(hop: Hop) -> Transmit {
+    Transmit {
+        hop,
+        local: None,
+        connection: None,
+        bytes: Bytes::from_static(b"request"),
+    }
+}
+
 fn begin(transport: Transport) -> (Instant, ClientTransactions, Branch) {
     let base = Instant::now();
     let mut all = ClientTransactions::new(base, Timers::default(), 7, [1; 32]);
     let (key, branch) = all.reserve("PUBLISH");
-    let sent = all.start(
-        base,
-        key,
-        42,
-        hop(transport),
-        None,
-        None,
-        Bytes::from_static(b"request"),
-    );
+    let sent = all.start(base, key, 42, request(hop(transport)));
     assert_eq!(&sent.bytes[..], b"request");
     (base, all, branch)
 }
@@ -162,15 +163,7 @@ fn r3261_075_final_after_timer_f() {
 fn r3261_074_transport_error() {
     let (base, mut all, _) = begin(Transport::Udp);
     let (key, _) = all.reserve("PUBLISH");
-    all.start(
-        base,
-        key,
-        43,
-        hop(Transport::Tcp),
-        None,
-        None,
-        Bytes::from_static(b"request"),
-    );
+    all.start(base, key, 43, request(hop(Transport::Tcp)));
     assert_eq!(all.fail(hop(Transport::Udp), None), [42]);
     assert_eq!(all.pending(), 1);
     assert_eq!(all.fail(hop(Transport::Udp), None), Vec::<u64>::new());
