@@ -34,7 +34,7 @@ const VERDICTS: &[(&str, u16)] = &[
     ("badbranch", 200),
     ("baddate", 405),
     ("baddn", 400),
-    ("badinv01", 0),
+    ("badinv01", 400),
     ("badvers", 505),
     ("bcast", 0),
     ("bext01", 420),

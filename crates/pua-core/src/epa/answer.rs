@@ -78,24 +78,7 @@ impl Epa {
                 self.attempt(now, core, index, Some(failure));
             }
             Verdict::TryLater | Verdict::NotServed | Verdict::RefusedUnlessRetryAfter | Verdict::Refused => {
-                let failure = failure();
-                let failure = match status.code {
-                    405 | 501 => failure.because("the server does not take PUBLISH"),
-                    489 => match failure.allow_events.clone() {
-                        Some(packages) => failure.because(format!(
-                            "the server does not take this event package; it takes: {packages}"
-                        )),
-                        None => failure.because("the server does not take this event package"),
-                    },
-                    415 => match message.headers.text(HeaderName::Accept) {
-                        Some(accept) => failure.because(format!(
-                            "the server takes only: {}",
-                            super::settle::clean(&accept)
-                        )),
-                        None => failure,
-                    },
-                    _ => failure,
-                };
+                let failure = failure().explained(message);
                 self.fail(now, core, index, failure);
             }
         }

@@ -97,6 +97,23 @@ impl Failure {
         Failure::unreachable(Some(hop), format!("{hop} {what}"))
     }
 
+    /// The same with what the server's own words leave to be guessed.
+    pub(super) fn explained(self, message: &Message<'_>) -> Self {
+        let detail = match (self.code, &self.allow_events) {
+            (405 | 501, _) => "the server does not take PUBLISH".to_owned(),
+            (489, Some(packages)) => {
+                format!("the server does not take this event package; it takes: {packages}")
+            }
+            (489, None) => "the server does not take this event package".to_owned(),
+            (415, _) => match message.headers.text(HeaderName::Accept) {
+                Some(accept) => format!("the server takes only: {}", clean(&accept)),
+                None => return self,
+            },
+            _ => return self,
+        };
+        self.because(detail)
+    }
+
     /// The same with an explanation.
     pub(super) fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
