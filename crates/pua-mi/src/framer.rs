@@ -336,9 +336,12 @@ impl FifoFramer {
     }
 
     fn line(&mut self) -> bool {
+        if self.is_too_long(self.at) {
+            return true;
+        }
         let rest = self.buffer.get(self.at..).unwrap_or_default();
         match is_classic_head(rest) {
-            None => return self.is_too_long(self.at),
+            None => return false,
             Some(true) => {
                 // The request before was left without its empty line.
                 (self.start, self.state) = (self.at, State::Idle);
@@ -352,16 +355,15 @@ impl FifoFramer {
         let line = rest.get(..length).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let end = self.at + length + 1;
-        if line.is_empty() {
-            self.cut(end);
-            return true;
-        }
+        let is_last = line.is_empty();
         let (_, value) = classic::split_name(line.trim_ascii_start());
         let quote = (value.first() == Some(&b'"')).then(|| line.len() - value.len());
         if self.is_too_long(end) {
             return true;
         }
-        if let Some(quote) = quote {
+        if is_last {
+            self.cut(end);
+        } else if let Some(quote) = quote {
             let start = self.at + quote + 1;
             (self.at, self.state) = (start, State::Quoted { start });
         } else {

@@ -155,13 +155,11 @@ proptest! {
 
     #[test]
     fn ids_come_back(id in prop_oneof![
-        "[0-9]{1,30}",
+        "0|[1-9][0-9]{0,29}",
         "-?[1-9][0-9]{0,5}(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
         any::<String>().prop_map(|text| Value::from(text).to_string()),
         Just("null".to_owned()),
     ], spaced in any::<bool>()) {
-        // A number does not begin with a zero.
-        prop_assume!(id.len() == 1 || !id.starts_with('0'));
         let space = if spaced { " " } else { "" };
         let text = format!("{{\"jsonrpc\":{space}\"2.0\",{space}\"id\":{space}{id},\"method\":\"version\"}}");
         let request = Request::parse(text.as_bytes(), Via::Datagram);
@@ -194,15 +192,16 @@ proptest! {
     }
 
     #[test]
-    fn a_body_passes_through_unharmed(body in any::<String>().prop_filter("a body", |body| !body.is_empty() && body != ".")) {
+    fn a_body_passes_through_unharmed(
+        // A backslash before a quotation mark or the end would escape it: classic text cannot say that.
+        body in "\\PC.*".prop_map(|body| body.replace('\\', "/")).prop_filter("a body", |body| body != "."),
+    ) {
         let json = json!({
             "jsonrpc": "2.0", "id": 1, "method": "pua_publish",
             "params": {"presentity_uri": "sip:a@b.c", "expires": 1, "event_package": "x", "content_type": "a/b", "body": body},
         });
         let by_json = Request::parse(json.to_string().as_bytes(), Via::Http);
         let quoted = body.replace('"', "\\\"");
-        // A backslash before the end would escape the closing quote: classic text cannot say that.
-        prop_assume!(!body.ends_with('\\') && !body.contains("\\\""));
         let classic = format!(":pua_publish:\nsip:a@b.c\n1\nx\na/b\n\"{quoted}\"\n");
         let by_text = Request::parse(classic.as_bytes(), Via::Datagram);
         for request in [by_json, by_text] {
