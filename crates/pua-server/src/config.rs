@@ -144,7 +144,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Bytes of one document; beyond: 413.
     pub document_bytes: usize,
-    /// Server transactions kept to answer repeated requests; beyond: 503 without keeping.
+    /// Server transactions kept to answer repeated requests, on datagrams for 32 s each and with
+    /// about 1 KB each; beyond: 503 without keeping.
     pub transactions: usize,
     /// Bytes of a merged document; beyond: the newest document stands alone.
     pub composed_bytes: usize,
@@ -157,7 +158,7 @@ impl Default for Limits {
             documents: 32,
             subscriptions: 200_000,
             document_bytes: 64 * 1024,
-            transactions: 4_000_000,
+            transactions: 1_000_000,
             composed_bytes: 256 * 1024,
         }
     }

@@ -262,7 +262,9 @@ impl Server {
         );
         self.write_reply(now, request, reply, &mut out);
         out.body(None, b"");
-        if let Some(transmit) = self.servers.respond(now, key, bytes.into()) {
+        // Kept for as long as the request may be repeated, so without room to spare.
+        let bytes = bytes.into_boxed_slice().into();
+        if let Some(transmit) = self.servers.respond(now, key, bytes) {
             self.transmit(transmit);
         }
     }

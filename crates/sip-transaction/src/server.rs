@@ -8,6 +8,7 @@
 //! | `Confirmed` | | datagrams: until timer I |
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -51,7 +52,7 @@ enum State {
 
 struct Entry {
     /// By which it is found; empty if it need not be.
-    id: Box<[u8]>,
+    id: Arc<[u8]>,
     /// By which the same request is recognised that comes by another way.
     origin: Option<u64>,
     invite: bool,
@@ -64,7 +65,7 @@ struct Entry {
 pub struct ServerTransactions {
     timers: Timers,
     entries: Slab<Entry>,
-    by_id: HashMap<Box<[u8]>, u32>,
+    by_id: HashMap<Arc<[u8]>, u32>,
     /// Requests outside a dialog by a seeded hash of From tag, Call-ID and CSeq.
     origins: HashSet<u64>,
     due: DueTimes,
@@ -126,10 +127,10 @@ impl ServerTransactions {
         if acknowledges {
             return Received::Acknowledgement;
         }
-        let id: Box<[u8]> = if findable {
+        let id: Arc<[u8]> = if findable {
             self.id.as_slice().into()
         } else {
-            Box::default()
+            Arc::default()
         };
         let origin = match (essentials.from_tag, essentials.to_tag) {
             (Some(tag), None) if findable => {
