@@ -150,6 +150,13 @@ impl Client {
                 Ok(answer) => return result(&answer),
                 Err(Broken::Connect(error)) => tried.push((address.clone(), error)),
                 Err(Broken::Timeout) => return Err(Failure::NoAnswer(timeout)),
+                Err(Broken::TooLarge) => {
+                    return Err(Failure::Refused {
+                        code: 413,
+                        message: "the request is too large".to_owned(),
+                        data: None,
+                    });
+                }
                 Err(Broken::Other(what)) => return Err(Failure::Garbled(what)),
             }
         }
@@ -164,6 +171,8 @@ enum Broken {
     Connect(io::Error),
     /// No answer before the deadline.
     Timeout,
+    /// The daemon, or the transport, takes no request of this size.
+    TooLarge,
     /// Anything else.
     Other(String),
 }

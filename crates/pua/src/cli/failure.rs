@@ -161,6 +161,10 @@ fn hint(code: i64, message: &str) -> Option<&'static str> {
             Some("say what is published: --open, --closed, --note, --messages, --body or --body-file")
         }
         (400, "Unknown event") => Some("event packages have names such as presence, dialog, message-summary"),
+        (400, "Empty content type parameter" | "Empty content type") => {
+            Some("this package has no usual media type: give --content-type")
+        }
+        (400, "Bad outbound proxy parameter") => Some("a proxy is a SIP URI such as sip:pa.example.com:5060"),
         (418, _) => Some("the publication has another entity-tag now: see `pua show`, or leave --etag out"),
         (503, _) => Some("try again in a moment"),
         _ => None,

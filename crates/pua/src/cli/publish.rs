@@ -235,7 +235,7 @@ pub(super) fn outcome(connection: &Connection, answer: &Value, done: &str) -> Re
         return match connection.json {
             true => Ok(()),
             false => out.line(&format!(
-                "{} {done}: not waited for the server",
+                "{}, without waiting for the presence server; `pua list` shows how it goes",
                 out.green("accepted")
             )),
         };
@@ -267,7 +267,7 @@ pub(super) fn outcome(connection: &Connection, answer: &Value, done: &str) -> Re
     let mut message = match (code, text("server")) {
         (408, Some(server)) => format!("{reply}: no answer from {server} in time"),
         (408, None) => format!("{reply}: no answer in time"),
-        (_, Some(server)) => format!("{reply}, says {server}"),
+        (_, Some(server)) => format!("{reply} ({server})"),
         (_, None) => reply.to_owned(),
     };
     for name in ["detail", "warning"] {

@@ -66,8 +66,9 @@ fn body(answer: &[u8]) -> Result<Vec<u8>, Broken> {
     };
     match line.split(' ').nth(1) {
         Some("200") => Ok(answer[end + 4..].to_vec()),
+        Some("413") => Err(Broken::TooLarge),
         Some(status) => Err(Broken::Other(format!(
-            "HTTP {status} from http server; is the path right? It is usually /mi"
+            "the HTTP server answers {status}; is the path right? It is usually /mi"
         ))),
         None => Err(Broken::Other("the answer is not HTTP".to_owned())),
     }

@@ -27,19 +27,17 @@ fn line(mut stream: UnixStream, request: &[u8], deadline: Instant) -> Result<Vec
     stream
         .set_write_timeout(Some(left(deadline)?))
         .map_err(Broken::Connect)?;
-    stream
-        .write_all(&[request, b"\n"].concat())
-        .map_err(|e| Broken::after(&e))?;
+    let written = stream.write_all(&[request, b"\n"].concat());
     let mut reader = BufReader::new(Deadline { stream, deadline });
     let mut answer = Vec::new();
-    reader
-        .read_until(b'\n', &mut answer)
-        .map_err(|e| Broken::after(&e))?;
-    match answer.is_empty() {
-        true => Err(Broken::Other(
+    // A daemon that takes no request of this size says so before it closes.
+    let read = reader.read_until(b'\n', &mut answer);
+    match written.and(read) {
+        _ if !answer.is_empty() => Ok(answer),
+        Err(error) => Err(Broken::after(&error)),
+        Ok(_) => Err(Broken::Other(
             "the daemon closed the connection without an answer".to_owned(),
         )),
-        false => Ok(answer),
     }
 }
 
@@ -54,6 +52,14 @@ impl Read for Deadline {
         let left = left(self.deadline).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
         self.stream.set_read_timeout(Some(left))?;
         self.stream.read(buffer)
+    }
+}
+
+/// A datagram that did not leave.
+fn unsent(error: io::Error) -> Broken {
+    match error.raw_os_error() {
+        Some(nix::libc::EMSGSIZE) => Broken::TooLarge,
+        _ => Broken::Connect(error),
     }
 }
 
@@ -72,7 +78,7 @@ fn unix_datagram(path: &Path, request: &[u8], deadline: Instant) -> Result<Vec<u
     let socket = UnixDatagram::bind(&own).map_err(Broken::Connect)?;
     let _name = Name(own);
     socket.connect(path).map_err(Broken::Connect)?;
-    socket.send(request).map_err(Broken::Connect)?;
+    socket.send(request).map_err(unsent)?;
     socket
         .set_read_timeout(Some(left(deadline)?))
         .map_err(|e| Broken::after(&e))?;
@@ -91,7 +97,7 @@ pub(super) fn udp(host_port: &str, request: &[u8], deadline: Instant) -> Result<
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).map_err(Broken::Connect)?;
     socket.connect(address).map_err(Broken::Connect)?;
-    socket.send(request).map_err(Broken::Connect)?;
+    socket.send(request).map_err(unsent)?;
     socket
         .set_read_timeout(Some(left(deadline)?))
         .map_err(|e| Broken::after(&e))?;

@@ -145,6 +145,24 @@ fn errors_of_the_daemon() {
         other => panic!("{other:?}"),
     }
     server.join().unwrap();
+    let (address, server) = http(b"HTTP/1.1 413 Payload Too Large\r\n\r\n");
+    assert!(matches!(
+        call(address, LONG),
+        Err(Failure::Refused { code: 413, .. })
+    ));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_request_too_large_for_a_datagram() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = Client::new(Some(Address::Udp(socket.local_addr().unwrap().to_string())));
+    let params = json!({"body": "x".repeat(70_000)});
+    let called = client.call("pua_publish", &params, LONG);
+    assert!(
+        matches!(called, Err(Failure::Refused { code: 413, .. })),
+        "{called:?}"
+    );
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn exit_codes_tell_who_refused() {
             ),
             6,
             vec![
-                "403 Forbidden, says udp:192.0.2.1:5060",
+                "403 Forbidden (udp:192.0.2.1:5060)",
                 "not you",
                 "does not try again",
             ],
