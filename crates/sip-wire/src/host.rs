@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::grammar::{decimal, trim};
 use crate::{Fault, FaultKind};
 
 /// A host. IPv6 addresses compare by value, not by text (RFC 5954 §4.2); names are compared with
@@ -58,23 +59,20 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Splits `host [ ":" port ]` (blanks around the colon allowed, RFC 3261 §25.1 `sent-by`).
+    /// Splits `host [ ":" port ]`; blanks around the colon are allowed, as in `sent-by` (RFC 3261
+    /// §25.1).
     pub(crate) fn parse_with_port(text: &'a str) -> Result<(Host<'a>, Option<u16>), Fault> {
         let after_host = match text.strip_prefix('[') {
             Some(_) => text.find(']').map(|at| at + 1).ok_or(FaultKind::Unclosed.at(0))?,
             None => text.find(':').unwrap_or(text.len()),
         };
         let (host, rest) = text.split_at_checked(after_host).unwrap_or((text, ""));
-        let rest = rest.trim_start();
-        let port = match rest.strip_prefix(':') {
-            Some(port) => Some(
-                crate::grammar::decimal::<u16>(port.trim().as_bytes())
-                    .ok_or(FaultKind::Port.at(after_host))?,
-            ),
-            None if rest.is_empty() => None,
-            None => return Err(FaultKind::Host.at(after_host)),
+        let port = match trim(rest.as_bytes()) {
+            [] => None,
+            [b':', port @ ..] => Some(decimal::<u16>(trim(port)).ok_or(FaultKind::Port.at(after_host))?),
+            _ => return Err(FaultKind::Host.at(after_host)),
         };
-        Ok((Host::parse(host.trim_end())?, port))
+        Ok((Host::parse(host.trim_end_matches([' ', '\t', '\r', '\n']))?, port))
     }
 }
 
@@ -88,7 +86,7 @@ pub(crate) fn parse_v6(text: &str) -> Option<Ipv6Addr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
-    let (before, after) = text.split_once(":::")?;
+    let (before, after) = text.split_once(":::").filter(|(_, after)| after.contains('.'))?;
     let mut folded = [0u8; 48];
     let mut end = 0;
     for part in [before, "::", after] {

@@ -121,7 +121,7 @@ impl<'a> Uri<'a> {
         let host_end = after_user.find([';', '?']).unwrap_or(after_user.len());
         let (host, tail) = after_user.split_at_checked(host_end).unwrap_or((after_user, ""));
         // blanks around the colon are for Via only
-        if let Some(at) = host.find([' ', '\t']) {
+        if let Some(at) = host.find([' ', '\t', '\r', '\n']) {
             return Err(FaultKind::Host.at(base + at));
         }
         let (host, port) = Host::parse_with_port(host).map_err(|f| f.shifted(base))?;

@@ -41,6 +41,8 @@ fn via() {
         ("SIP/2.0/UDP a b", FaultKind::Host),
         ("SIP/2.0/UDP 2001:db8::1", FaultKind::Port),
         ("SIP/2.0/UDP h:0x1", FaultKind::Port),
+        ("SIP/2.0/UDP h:\x0c5060", FaultKind::Port),
+        ("SIP/2.0/UDP [2001:db8:::1]", FaultKind::Host),
         ("SIP/2.0/UDP [::1;branch=x", FaultKind::Unclosed),
         ("SIP/2.0/UDP h;;branch=x", FaultKind::Params),
         ("SIP/2.0/UDP h;branch=", FaultKind::Params),
