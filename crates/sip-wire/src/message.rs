@@ -362,9 +362,7 @@ impl<'a> Message<'a> {
             if cseq.method != line.method {
                 return Err(self.in_header_as(H::CSeq, FaultKind::CSeqMethod));
             }
-            if line.version_ok {
-                check_request_uri(line.uri)?;
-            }
+            check_request_uri(line.uri)?;
             if let Some(value) = self.headers.get(H::MaxForwards) {
                 let bad = || self.in_header(H::MaxForwards, FaultKind::Number.at(0));
                 max_forwards = Some(decimal(value).ok_or_else(bad)?);

@@ -139,7 +139,8 @@ impl<'a> StartLine<'a> {
             return Err(ParseErrorKind::UriTooLong.at(end + 1));
         }
         let mut fault = None;
-        if uri.len() != raw.len() || trimmed.len() != line.len() {
+        let tab = trimmed.get(space) == Some(&b'\t');
+        if tab || uri.len() != raw.len() || trimmed.len() != line.len() {
             fault = Some(FaultKind::RequestLine.at(end + 1));
         }
         let uri = std::str::from_utf8(uri).unwrap_or_else(|e| {

@@ -110,10 +110,8 @@ impl<'a> Uri<'a> {
         let base = scheme.len() + 1;
         let scheme = Scheme::from_name(scheme);
         if !matches!(scheme, Scheme::Sip | Scheme::Sips) {
-            let illegal = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"');
-            if let Some(at) = rest.find(illegal) {
-                return Err(FaultKind::Text.at(base + at));
-            }
+            let legal = |c: u8| c.is_ascii_graphic() && !matches!(c, b'<' | b'>' | b'"');
+            check_escaped(rest, legal).map_err(|at| FaultKind::Text.at(base + at))?;
             return Ok(Uri::of_opaque(scheme, rest));
         }
         let (user, password, after_user) = split_userinfo(rest).map_err(|f| f.shifted(base))?;

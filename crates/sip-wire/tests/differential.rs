@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sip_wire::{Fault, FaultKind, HeaderName, Limits, Message};
+use proptest::test_runner::RngSeed;
+use sip_wire::{Fault, Limits, Message};
 use sipx_sip::validate::Finding;
 
 fn torture() -> Vec<(String, Vec<u8>)> {
@@ -55,68 +56,92 @@ fn theirs(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Torture messages about which the two differ: whether we accept, and why.
-const DIFFERENT: &[(&str, bool, &str)] = &[];
-
-#[test]
-fn torture_messages() {
-    let different: Vec<_> = torture()
-        .into_iter()
-        .filter_map(|(id, bytes)| {
-            let (ours, theirs) = (ours(&bytes), theirs(&bytes));
-            (ours.is_ok() != theirs.is_ok()).then_some((id, ours, theirs))
-        })
-        .collect();
-    let expected: Vec<_> = DIFFERENT
-        .iter()
-        .map(|(id, accepted, _)| ((*id).to_owned(), *accepted))
-        .collect();
-    let found: Vec<_> = different
-        .iter()
-        .map(|(id, ours, _)| (id.clone(), ours.is_ok()))
-        .collect();
-    assert_eq!(found, expected, "{different:#?}");
+/// Why the two may differ about a message; `None` if they may not.
+fn known_difference(
+    bytes: &[u8],
+    ours: &Result<(), String>,
+    theirs: &Result<(), String>,
+) -> Option<&'static str> {
+    match (ours, theirs) {
+        (Err(ours), Ok(())) => match ours.as_str() {
+            "Malformed(CallId)" => Some("we refuse blanks, controls and octets beyond ASCII in a Call-ID"),
+            "Malformed(Via)" => Some("we want SIP as the protocol of a Via, and an rport that is a port"),
+            "Malformed(From)" | "Malformed(To)" => Some(
+                "we want <> around a URI with a comma or question mark, and a scheme that begins with a letter",
+            ),
+            text if text.starts_with("Repeated(") => Some("we know more headers that may not be repeated"),
+            "RequestLine" => Some("they take a tab for a part of an unknown version"),
+            "RequestUri" => Some("we refuse hosts that begin with a hyphen"),
+            text if text.starts_with("malformed start line") => {
+                Some("they answer any version with 505, we only what looks like SIP/ and a version")
+            }
+            _ => None,
+        },
+        (Ok(()), Err(theirs)) => match theirs.as_str() {
+            _ if matches!(bytes.first(), Some(b'\r' | b'\n')) => {
+                Some("we skip any line ends before the start line of a datagram")
+            }
+            text if text.ends_with("invalid SIP URI user part") && bytes.contains(&b'#') => {
+                Some("we take an unescaped # in the user part, as in dialled strings")
+            }
+            text if text.ends_with("character in host") && bytes.contains(&b'_') => {
+                Some("we take an underscore in a host name")
+            }
+            text if text.contains("no blank line after headers") => {
+                Some("we let the end of a datagram end the headers")
+            }
+            text if text.contains("field name") => {
+                Some("we leave out rows whose name is no token (RFC 3261 §8.2.2)")
+            }
+            "[MalformedRequiredHeader(\"From\")]" | "[MalformedRequiredHeader(\"To\")]" => {
+                Some("we do not look into the URIs of From and To, and take any display name beyond ASCII")
+            }
+            "[MalformedRequiredHeader(\"Via\")]" => {
+                Some("we take any visible octets in the value of a parameter")
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
-fn key_long(a: &Result<(), String>, b: &Result<(), String>) -> bool { let k = format!("{a:?} {b:?}"); k.contains("Via") || k.contains("From") || k.contains("To") }
 #[test]
-fn survey() {
-    use proptest::strategy::ValueTree;
-    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let good: Vec<Vec<u8>> = torture()
-        .into_iter()
-        .filter(|(_, b)| ours(b).is_ok() && theirs(b).is_ok())
-        .map(|(_, b)| b)
-        .collect();
-    let strategy = (prop::sample::select(good), 0.0..1.0f64, any::<u8>(), 0..3u8);
-    let mut kinds = std::collections::BTreeMap::new();
-    for _ in 0..20000 {
-        let (mut bytes, place, octet, how) = strategy.new_tree(&mut runner).unwrap().current();
+fn the_torture_messages_get_the_same_verdicts() {
+    for (id, bytes) in torture() {
+        let (ours, theirs) = (ours(&bytes), theirs(&bytes));
+        assert_eq!(ours.is_ok(), theirs.is_ok(), "{id}: {ours:?}, {theirs:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, rng_seed: RngSeed::Fixed(4475), ..ProptestConfig::default() })]
+
+    /// One octet changed, inserted or removed in a message that both accept. Always the same
+    /// changes: a difference that nobody has looked at yet is for a longer run to find.
+    #[test]
+    fn changed_messages_get_the_same_verdicts(
+        (mut bytes, place, octet, how) in (prop::sample::select(accepted()), 0.0..1.0f64, any::<u8>(), 0..3u8)
+    ) {
         let at = (place * bytes.len() as f64) as usize;
         match how {
-            0 => bytes[at] = octet,
+            0 => *bytes.get_mut(at).unwrap() = octet,
             1 => bytes.insert(at, octet),
             _ => drop(bytes.remove(at)),
         }
-        let (a, b) = (ours(&bytes), theirs(&bytes));
-        if a.is_ok() != b.is_ok() {
-            let from = bytes[..at].iter().rposition(|c| *c == b'\n').map_or(0, |p| p + 1);
-            let to = (at + 40).min(bytes.len());
-            let key = format!("{a:?} / {b:?}");
-            let entry = kinds.entry(key).or_insert((0, String::new()));
-            entry.0 += 1;
-            if key_long(&a, &b) && entry.0 < 60 {
-                entry.1.push_str(&format!(
-                    "\n      {how} {:?}",
-                    String::from_utf8_lossy(&bytes[from..to])
-                ));
-            }
-        }
+        let (ours, theirs) = (ours(&bytes), theirs(&bytes));
+        prop_assert!(
+            ours.is_ok() == theirs.is_ok() || known_difference(&bytes, &ours, &theirs).is_some(),
+            "{:?}, {:?}: {}", ours, theirs, String::from_utf8_lossy(&bytes)
+        );
     }
-    for (k, (n, ex)) in &kinds {
-        println!("{n} {k} {ex}");
-    }
-    let _ = (FaultKind::Text, HeaderName::Via);
+}
+
+fn accepted() -> Vec<Vec<u8>> {
+    let all: Vec<_> = torture()
+        .into_iter()
+        .map(|(_, b)| b)
+        .filter(|b| ours(b).is_ok() && theirs(b).is_ok())
+        .collect();
+    assert!(all.len() > 30);
+    all
 }

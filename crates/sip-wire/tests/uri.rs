@@ -172,6 +172,7 @@ fn what_is_no_uri_is_refused_at_its_first_wrong_octet() {
         ("sip:a@h?x", FaultKind::UriHeaders, 8),
         ("sip:a@h?", FaultKind::Params, 7),
         ("tel:+1 2", FaultKind::Text, 6),
+        ("isbn:a%4", FaultKind::Text, 6),
         ("isbn:a\r\nb", FaultKind::Text, 6),
     ] {
         let fault = Uri::parse(text)
