@@ -46,19 +46,11 @@ impl Kind {
         }
     }
 
-    fn root(self) -> Option<xml::Root> {
-        match self {
-            Kind::Presence => Some(xml::PRESENCE),
-            Kind::Dialog => Some(xml::DIALOG_INFO),
-            Kind::MessageSummary | Kind::Opaque => None,
-        }
-    }
-
     /// Whether `body` can be a document of this kind; the reason if not.
     pub(crate) fn check(self, body: &[u8]) -> Result<(), &'static str> {
-        match self.root() {
-            Some(root) => xml::check(root, body),
-            None => Ok(()),
+        match self {
+            Kind::Presence | Kind::Dialog => xml::check(body),
+            Kind::MessageSummary | Kind::Opaque => Ok(()),
         }
     }
 }

@@ -23,8 +23,8 @@ pub struct Config {
     pub limits: Limits,
     /// Ask for credentials.
     pub auth: Option<Auth>,
-    /// Refuse documents of known packages that are no well-formed XML or have another root element
-    /// with 400. Validity by schema is not asked for.
+    /// Refuse documents of `presence` and `dialog` that are no well-formed XML, or have a document
+    /// type definition, with 400. More is not asked for.
     pub check_documents: bool,
     /// Tell a watcher of `dialog` without any dialog that there is a terminated one. Some phones
     /// keep the last lamp if a document has no dialog.

@@ -18,8 +18,8 @@
 //!
 //! * A presentity is its address-of-record: URI parameters do not count, and `pres:` is `sip:`.
 //! * Nothing is merged and no document is made while nobody watches.
-//! * A document of a known package must be well-formed and have the package's root element; more
-//!   is not asked, since what the field publishes is often valid by no schema.
+//! * A document of `presence` or `dialog` must be well-formed XML; more is not asked, since what
+//!   the field publishes is often valid by no schema. What is not recognised goes out as it is.
 //! * Every modification is told to watchers, also one that brings the same document again.
 //! * Where nothing is published, watchers get a neutral document: a closed tuple, a terminated
 //!   dialog, `Messages-Waiting: no`.

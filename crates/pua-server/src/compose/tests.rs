@@ -145,10 +145,11 @@ fn nothing_published_is_a_neutral_document() {
 }
 
 #[test]
-fn documents_are_checked_for_their_root_only() {
+fn documents_are_checked_for_being_xml_only() {
     assert_eq!(Kind::Presence.check(GUIDE.as_bytes()), Ok(()));
     assert_eq!(Kind::Presence.check(format!("\r\n {GUIDE}\n").as_bytes()), Ok(()));
-    assert!(Kind::Dialog.check(GUIDE.as_bytes()).is_err());
+    assert_eq!(Kind::Dialog.check(GUIDE.as_bytes()), Ok(()));
+    assert_eq!(Kind::Presence.check(b"<presence/>"), Ok(()));
     assert!(Kind::Presence.check(b"<presence").is_err());
     assert!(Kind::Presence.check(b"\xff").is_err());
     assert_eq!(Kind::MessageSummary.check(b"\xff"), Ok(()));
