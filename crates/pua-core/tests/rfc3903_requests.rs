@@ -421,3 +421,60 @@ fn timeout_of_the_application() {
     assert_eq!(bed.state(A), PublicationState::Published);
     assert_eq!(bed.replies.len(), 1);
 }
+
+/// R3261-031, R3261-032: tags and Call-IDs are random, and never twice the same.
+#[test]
+fn r3261_031_032_identifiers() {
+    let mut bed = Bed::new();
+    let mut seen = std::collections::HashSet::new();
+    for n in 0..2000 {
+        bed.publish(&format!("sip:u{n}@example.com"), BODY, 60);
+        let sent = bed.take();
+        let tag = sent
+            .header("From")
+            .unwrap()
+            .split("tag=")
+            .nth(1)
+            .unwrap()
+            .to_owned();
+        let call_id = sent.header("Call-ID").unwrap().to_owned();
+        assert!(tag.len() >= 16 && call_id.len() >= 32 && !call_id.contains('@'));
+        assert_eq!(sent.header("To").map(|to| to.contains("tag=")), Some(false));
+        assert!(seen.insert(tag) && seen.insert(call_id));
+    }
+}
+
+/// R3261-036, R3903-17: only headers that a PUBLISH may have, and none that claims what is not so.
+#[test]
+fn r3903_17_header_audit() {
+    let mut bed = Bed::new();
+    bed.published(A, 3600, 60);
+    bed.run_to_next(31_000);
+    for sent in &bed.sent {
+        for row in sent
+            .text()
+            .split("\r\n\r\n")
+            .next()
+            .unwrap()
+            .split("\r\n")
+            .skip(1)
+        {
+            let name = row.split(':').next().unwrap();
+            let allowed = [
+                "Via",
+                "Max-Forwards",
+                "From",
+                "To",
+                "Call-ID",
+                "CSeq",
+                "Event",
+                "Expires",
+                "SIP-If-Match",
+                "User-Agent",
+                "Content-Type",
+                "Content-Length",
+            ];
+            assert!(allowed.contains(&name), "{row}");
+        }
+    }
+}

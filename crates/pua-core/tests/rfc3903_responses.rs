@@ -267,6 +267,10 @@ fn r3903_55_retry_after() {
     let mine = mine[0].clone();
     bed.ok(&mine, "t", 3600);
     assert!(ids.iter().all(|id| bed.outcome(*id).code == 200));
+    assert!(
+        all.iter().all(|sent| sent.cseq() <= 2),
+        "no number is used up by what was not sent"
+    );
     let second = all
         .iter()
         .find(|sent| sent.start().contains("sip:b@"))
@@ -530,4 +534,33 @@ fn sec_07_retry_after_is_capped() {
     let (bed, id) = answered(503, "Retry-After: 4294967295\r\n");
     // The lifetime is over before that.
     assert!(retry_at(&bed, id) <= 86_400_000);
+}
+
+/// R4320-01: a 408 from the wire is no more than a time-out.
+#[test]
+fn r4320_01_received_408() {
+    let mut bed = Bed::new();
+    bed.published(A, 3600, 3600);
+    let id = bed.publish(A, "<new/>", 3600);
+    let sent = bed.take();
+    bed.respond(&sent, 408, "");
+    assert_eq!(
+        (bed.outcome(id).code, bed.outcome(id).origin),
+        (408, FailureOrigin::Server)
+    );
+    let again = bed.run_to_next(4_001);
+    assert_eq!((again.if_match(), again.body()), (Some("tag1"), "<new/>"));
+}
+
+/// R3261-056: loops and missing agreements are no reason to try again; a busy callee is.
+#[test]
+fn r3261_056_matrix() {
+    for code in [482, 483, 494, 421] {
+        let (bed, id) = answered(code, "");
+        assert_eq!(bed.outcome(id).next, Next::Refused, "{code}");
+    }
+    for code in [480, 486, 600, 603] {
+        let (bed, id) = answered(code, "Retry-After: 77\r\n");
+        assert_eq!(retry_at(&bed, id), 77_000, "{code}");
+    }
 }

@@ -201,6 +201,10 @@ impl Epa {
             server,
             "the server asked not to be sent anything until then".to_owned(),
         );
+        // The number that was meant for the request that is not sent.
+        if let Some(publication) = self.publications.get_mut(index as usize) {
+            publication.cseq = publication.cseq.saturating_sub(1);
+        }
         // Not sent, so not failed: who can still wait goes on waiting.
         let waiters = self.detach_patient(index, until);
         self.settle(
