@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, Output};
-use super::{Failure, exit_codes};
+use super::{Failure, exit_codes, serve};
 use crate::config::{self, Config, EXAMPLE, Fault, Loaded, Severity, StoreUrl};
 
 /// Check a configuration, or print an example
@@ -21,8 +21,8 @@ pub(crate) enum Configuration {
 /// Tell everything that is wrong with a configuration, at once
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The configuration file; without it, the defaults and the environment are checked
-    #[arg(long, short, value_name = "FILE", env = "PUA_CONFIG")]
+    /// The configuration file; without it, the one that $PUA_CONFIG names
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -41,7 +41,7 @@ impl Configuration {
 impl Check {
     fn run(self) -> Result<(), Failure> {
         let out = Output::new(self.json);
-        let (faults, config) = match config::load(self.config.as_deref()) {
+        let (faults, config) = match config::load(serve::named(self.config).as_deref()) {
             Ok(Loaded { config, warnings }) => (warnings, Some(config)),
             Err(faults) => (faults.0, None),
         };

@@ -1,5 +1,6 @@
 //! Options that several commands have.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -16,14 +17,8 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub(crate) struct Connection {
     /// Where the daemon answers: unix:/path, http://host:port/mi or udp:host:port
     ///
-    /// Without it: unix:/run/pua/mi-stream.sock, then http://127.0.0.1:8888/mi.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "PUA_CONNECT",
-        hide_env_values = true,
-        help_heading = "Connection"
-    )]
+    /// Without it: $PUA_CONNECT, else unix:/run/pua/mi-stream.sock, then http://127.0.0.1:8888/mi.
+    #[arg(long, value_name = "ADDR", help_heading = "Connection")]
     pub(crate) connect: Option<Address>,
     /// Print JSON
     #[arg(long, help_heading = "Connection")]
@@ -31,6 +26,11 @@ pub(crate) struct Connection {
     /// How long to wait for an answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "32", value_parser = seconds, help_heading = "Connection")]
     pub(crate) timeout: Duration,
+}
+
+/// A variable of the environment; an empty one counts as not set.
+pub(super) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Seconds, fractions allowed, above zero and at most a day.
@@ -44,16 +44,28 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 impl Connection {
     /// Asks the daemon itself.
     pub(crate) fn ask(&self, method: &str, params: &Value) -> Result<Value, Failure> {
-        let client = Client::new(self.connect.clone());
-        Ok(client.call(method, params, self.timeout)?)
+        Ok(self.client()?.call(method, params, self.timeout)?)
     }
 
     /// Asks for something that the presence server has to answer. The daemon keeps the time and
     /// tells what it does next; we wait a little longer.
     pub(crate) fn ask_server(&self, method: &str, mut params: Map<String, Value>) -> Result<Value, Failure> {
         params.insert("timeout".into(), Value::from(self.timeout.as_secs_f64()));
-        let client = Client::new(self.connect.clone());
+        let client = self.client()?;
         Ok(client.call(method, &Value::Object(params), self.timeout + MARGIN)?)
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        let address = match (&self.connect, variable("PUA_CONNECT")) {
+            (Some(address), _) => Some(address.clone()),
+            (None, None) => None,
+            (None, Some(text)) => {
+                let text = text.to_string_lossy();
+                let parsed = text.parse::<Address>();
+                Some(parsed.map_err(|e| Failure::usage(format!("PUA_CONNECT is `{text}`: {e}")))?)
+            }
+        };
+        Ok(Client::new(address))
     }
 }
 

@@ -172,7 +172,7 @@ fn row(publication: &Value) -> Vec<String> {
         (_, Some(retry), None) => format!("retry {}", within(retry)),
         (Some(refresh), ..) => format!("refresh {}", within(refresh)),
         (None, None, Some(last)) if text("state") == Some("refused") => last.to_owned(),
-        _ => "-".to_owned(),
+        _ => text("until").map_or_else(|| "-".to_owned(), |until| format!("ends {}", within(until))),
     };
     vec![
         cell("state"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::options::variable;
 use super::{Failure, exit_codes};
 use crate::config::{self, Config, Fault};
 use crate::engine::{self, ConfigFault, Hooks, LogLevelSwitch};
@@ -19,17 +20,18 @@ Without --config the defaults of `pua config example` hold, and the environment.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER, after_long_help = format!("{AFTER}\n\n{}", exit_codes::HELP))]
 pub(crate) struct Serve {
-    /// The configuration file
-    #[arg(long, short, value_name = "FILE", env = "PUA_CONFIG")]
+    /// The configuration file; without it, the one that $PUA_CONFIG names
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Write the addresses really bound into this file, as JSON, once the daemon serves
-    #[arg(long, value_name = "FILE", env = "PUA_READY_FILE")]
+    #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = config::load(self.config.as_deref()).map_err(|faults| {
+        let file = named(self.config);
+        let loaded = config::load(file.as_deref()).map_err(|faults| {
             let count = faults.errors();
             let plural = if count == 1 { "fault" } else { "faults" };
             Failure::new(
@@ -38,12 +40,11 @@ impl Serve {
             )
         })?;
         let level = log::start(loaded.config.log);
-        if self.config.is_none() {
+        if file.is_none() {
             tracing::info!("no configuration file: the defaults and the environment hold");
         }
         warn(&loaded.warnings);
         let supervisor = Supervisor::from_environment();
-        let file = self.config;
         let hooks = Hooks {
             load: Arc::new(move || {
                 let loaded = config::load(file.as_deref())?;
@@ -55,6 +56,11 @@ impl Serve {
         };
         run(loaded.config, self.ready_file, hooks)
     }
+}
+
+/// The configuration file, by the option or the environment.
+pub(super) fn named(option: Option<PathBuf>) -> Option<PathBuf> {
+    option.or_else(|| variable("PUA_CONFIG").map(PathBuf::from))
 }
 
 /// Hooks for a daemon whose configuration cannot be read again.

@@ -257,6 +257,8 @@ fn a_daemon_that_is_not_there_or_does_not_answer() {
         .output()
         .unwrap();
     assert_eq!(code(&by_environment), 0);
+    let nonsense = command(&["list"]).env("PUA_CONNECT", "nonsense").output().unwrap();
+    assert_eq!(code(&nonsense), 2, "{}", err(&nonsense));
 }
 
 #[test]
