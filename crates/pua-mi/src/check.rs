@@ -59,20 +59,29 @@ pub(crate) fn is_media_type(text: &str) -> bool {
 /// Longest piece of a peer's text that is passed on, in bytes.
 const LONGEST: usize = 1024;
 
-/// A peer's or an application's text made fit for one line: control characters become blanks, blanks at the ends go,
+/// A peer's or an application's words made fit for one line: control characters become blanks, blanks at the ends go,
 /// and what is very long is cut.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    clean(text, LONGEST)
+}
+
+/// A value made fit for one line, without a cut.
+pub(crate) fn whole_line(text: &str) -> Cow<'_, str> {
+    clean(text, usize::MAX)
+}
+
+fn clean(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Cow::Borrowed(text.trim_matches(' '));
     }
-    let mut out = String::with_capacity(text.len().min(LONGEST));
+    let mut out = String::with_capacity(text.len().min(longest));
     for c in text.chars() {
         let c = if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
             ' '
         } else {
             c
         };
-        if out.len() + c.len_utf8() > LONGEST {
+        if out.len() + c.len_utf8() > longest {
             break;
         }
         if !(c == ' ' && out.is_empty()) {

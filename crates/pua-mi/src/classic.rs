@@ -7,7 +7,7 @@ use memchr::memchr;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use crate::check::{is_token_byte, one_line};
+use crate::check::{is_token_byte, one_line, whole_line};
 use crate::fifo::closing_quote;
 use crate::json_print::failure_members;
 use crate::methods::{self, Method, Misfit, Verb};
@@ -255,7 +255,7 @@ fn print_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     }
     if let Some(etag) = &outcome.etag {
         out.extend_from_slice(b"ETag:: ");
-        out.extend_from_slice(one_line(etag).as_bytes());
+        out.extend_from_slice(whole_line(etag).as_bytes());
         out.push(b'\n');
     }
     if let Some(expires) = outcome.expires {
@@ -325,7 +325,7 @@ fn print_node(out: &mut Vec<u8>, name: Option<&str>, value: &Value, level: usize
             print_value(out, value, level + 1);
             return;
         }
-        Value::String(text) if name.is_some() => out.extend_from_slice(one_line(text).as_bytes()),
+        Value::String(text) if name.is_some() => out.extend_from_slice(whole_line(text).as_bytes()),
         Value::String(text) => push_text(out, text),
         Value::Null | Value::Array(_) => {}
         other => out.extend_from_slice(other.to_string().as_bytes()),

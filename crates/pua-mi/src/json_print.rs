@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::check::one_line;
+use crate::check::{one_line, whole_line};
 use crate::request::Echo;
 use crate::{Dialect, MiError, Next, Outcome, Reply};
 
@@ -72,7 +72,7 @@ fn kamailio_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     }
     let mut members = Members::begin(out, b"\"result\":{");
     if let Some(etag) = &outcome.etag {
-        members.add("SIP-ETag", one_line(etag).as_ref());
+        members.add("SIP-ETag", whole_line(etag).as_ref());
     }
     if let Some(expires) = outcome.expires {
         members.add("Expires", &expires);
@@ -88,7 +88,7 @@ fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
     }
     if outcome.is_success() {
         if let Some(etag) = &outcome.etag {
-            members.add("ETag", one_line(etag).as_ref());
+            members.add("ETag", whole_line(etag).as_ref());
         }
         if let Some(expires) = outcome.expires {
             members.add("Expires", &expires);

@@ -428,6 +428,17 @@ fn results_of_our_own_commands_are_trees() {
     );
 }
 
+/// The words of a peer are cut when they are very long, values never.
+#[test]
+fn long_values_come_whole() {
+    let body = "x".repeat(5000);
+    assert_eq!(
+        answer(Reply::Json(json!({"body": body}))),
+        format!("200 OK\nbody:: {body}\n\n")
+    );
+    assert_eq!(answer(Reply::Error(MiError::new(400, body))).len(), 4 + 1024 + 2);
+}
+
 #[test]
 fn own_commands_by_position_and_by_name() {
     let Ok(Command::Remove(target)) = command(":pua:remove:r\nsip:a@b.c\ndialog\n7\nwait::accepted\n\n")
