@@ -1,0 +1,8 @@
+//! Fuzz target: `checks::message`.
+#![no_main]
+
+#[path = "../src/checks.rs"]
+#[allow(dead_code)]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::message(data));
