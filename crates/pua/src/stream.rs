@@ -20,8 +20,10 @@ use crate::engine::{ClientKey, EngineHandle};
 const LINE: usize = 1024 * 1024;
 /// Said before a connection with a longer line is closed.
 const TOO_LONG: &[u8] = b"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Invalid Request\",\"data\":\"a line has at most 1048576 bytes\"},\"id\":null}\n";
+/// Said to a connection above [`CONNECTIONS`] before it is closed.
+const FULL: &[u8] = b"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":503,\"message\":\"Busy, try again\",\"data\":\"too many connections\"},\"id\":null}\n";
 /// Connections at a time.
-const CONNECTIONS: usize = 512;
+const CONNECTIONS: usize = 256;
 /// Requests of one connection that may wait for their answers; then it is not read from.
 const OUTSTANDING: usize = 256;
 /// How long a client may leave an answer unread.
@@ -47,7 +49,11 @@ pub(crate) async fn serve(
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if connections.len() >= CONNECTIONS => {
+                    // Told at once; a client that only waits in the queue would hang.
+                    let _ = stream.try_write(FULL);
+                }
                 Ok((stream, _)) => {
                     connections.spawn(Connection::new(stream, engine.clone()).run(stop.clone()));
                 }
@@ -241,6 +247,14 @@ mod tests {
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.starts_with(b"{\"jsonrpc\":\"2.0\",\"error\""));
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_too_many_is_told_so() {
+        let served = Served::new("full", echo);
+        let _all: Vec<Client> = (0..CONNECTIONS).map(|_| served.connect()).collect();
+        let answer = lines(served.connect());
+        assert!(answer[0].contains("too many connections"), "{answer:?}");
     }
 
     #[test]

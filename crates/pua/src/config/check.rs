@@ -256,6 +256,12 @@ impl Check<'_> {
             let what = format!("is above server.max_expires ({})", config.server.max_expires);
             self.fault("server.min_expires", &what, None);
         }
+        if config.server.enabled && config.presence_server.is_none() {
+            let what = "is true, but publications do not go there: they go to the domain of the presentity";
+            let port = config.server.listen.first().map_or(5080, |l| l.addr.port());
+            let hint = format!("set presence_server = \"sip:127.0.0.1:{port}\"");
+            self.warn("server.enabled", what, hint);
+        }
         if let Some(http) = &config.http
             && let Some(open) = http.listen.iter().find(|a| !a.ip().is_loopback())
         {

@@ -367,6 +367,11 @@ fn open_listeners_and_a_store_that_is_not_there_are_warnings() {
     let loaded = read("[http]\nlisten = [\"0.0.0.0:8888\"]\n[store]\nurl = \"sqlite:pua.db\"\n").unwrap();
     let keys: Vec<&str> = loaded.warnings.iter().map(|w| w.key.as_str()).collect();
     assert_eq!(keys, ["http.listen", "store.url"]);
+    let alone = read("[server]\nenabled = true\n").unwrap();
+    assert_eq!(
+        alone.warnings[0].hint.as_deref(),
+        Some("set presence_server = \"sip:127.0.0.1:5080\"")
+    );
 }
 
 #[test]
