@@ -91,17 +91,26 @@ impl Uri<'_> {
             && other.headers_in(self)
     }
 
+    /// Only the first of several parameters of one name counts; there should not be more
+    /// (§19.1.1).
     fn params_agree_with(&self, other: &Uri<'_>) -> bool {
-        self.params().all(
-            |(name, value)| match other.params().find(|(n, _)| same_ignoring_case(name, n)) {
+        self.params().enumerate().all(|(index, (name, value))| {
+            if self
+                .params()
+                .take(index)
+                .any(|(n, _)| same_ignoring_case(name, n))
+            {
+                return true;
+            }
+            match other.params().find(|(n, _)| same_ignoring_case(name, n)) {
                 Some((_, theirs)) => match (value, theirs) {
                     (Some(a), Some(b)) => same_ignoring_case(a, b),
                     (None, None) => true,
                     _ => false,
                 },
                 None => !DECISIVE.iter().any(|d| same_ignoring_case(d, name)),
-            },
-        )
+            }
+        })
     }
 
     fn headers_in(&self, other: &Uri<'_>) -> bool {

@@ -35,6 +35,7 @@ fn values_are_kept() {
     assert_eq!(ExtraHeaders::parse(extra.as_str()).unwrap(), extra);
 }
 
+/// SEC-02
 #[test]
 fn what_the_daemon_owns_is_refused_in_every_spelling() {
     for (line, owner) in [
@@ -70,6 +71,7 @@ fn what_the_daemon_owns_is_refused_in_every_spelling() {
     }
 }
 
+/// SEC-01
 #[test]
 fn what_is_no_header_is_refused() {
     for (text, error) in [

@@ -43,6 +43,7 @@ fn error(octets: &[u8]) -> FrameErrorKind {
     }
 }
 
+/// R3261-021
 #[test]
 fn coalesced_and_split_at_every_octet() {
     let stream = [ONE, TWO, b"\r\n\r\n", ONE, b"\r\n", LF_ONLY, TWO].concat();
@@ -73,6 +74,7 @@ fn coalesced_and_split_at_every_octet() {
     assert_eq!(messages(all), expected);
 }
 
+/// R3261-020, R5626-01
 #[test]
 fn keep_alives_between_messages() {
     let mut framer = Framer::new(Limits::stream());
@@ -94,6 +96,7 @@ fn keep_alives_between_messages() {
     assert_eq!(framer.pending(), 0);
 }
 
+/// R3261-019
 #[test]
 fn content_length_is_needed_once_and_whole() {
     let length = |rows: &str| match error(format!("BYE sip:h SIP/2.0\r\n{rows}X: y\r\n\r\n").as_bytes()) {
@@ -112,6 +115,7 @@ fn content_length_is_needed_once_and_whole() {
     }
 }
 
+/// R3261-021
 #[test]
 fn what_cannot_be_framed_is_refused_at_once() {
     let parse = |octets: &[u8]| match error(octets) {
@@ -130,7 +134,7 @@ fn what_cannot_be_framed_is_refused_at_once() {
     );
 }
 
-/// A line end that one reader takes for one and another does not hides headers and messages.
+/// R3261-021: a line end that one reader takes for one and another does not hides headers and messages.
 #[test]
 fn mixed_line_ends_are_refused_by_both_readers() {
     for octets in [
@@ -163,6 +167,7 @@ fn a_request_with_bare_lfs_only_is_read() {
     assert_eq!(message.headers.named("x"), Some(&b"y\n z"[..]));
 }
 
+/// R3261-018, R3261-020
 #[test]
 fn a_datagram_is_cut_padded_and_skipped() {
     let parse = |octets: &'static [u8]| Message::parse_datagram(octets, &Limits::default());

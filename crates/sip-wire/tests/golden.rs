@@ -54,7 +54,7 @@ fn a_response_copies_rows_octet_for_octet() {
     assert_eq!(out, expected);
 }
 
-/// The last barrier: whatever got past the checks, no value ends its line.
+/// SEC-01, the last barrier: whatever got past the checks, no value ends its line.
 #[test]
 fn no_value_breaks_out_of_its_row() {
     let evil = "a\r\nVia: b\0\n\rc";

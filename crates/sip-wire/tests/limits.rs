@@ -49,6 +49,7 @@ fn verdict(bytes: &[u8]) -> Option<ParseErrorKind> {
     datagram
 }
 
+/// SEC-09
 #[test]
 fn octets_of_a_message() {
     let head = message("sip:h", &[], 1000).len() - 1000;
@@ -59,6 +60,7 @@ fn octets_of_a_message() {
     );
 }
 
+/// SEC-09
 #[test]
 fn header_rows() {
     let rows = |n: usize| vec!["X: y".to_owned(); n];
@@ -69,6 +71,7 @@ fn header_rows() {
     );
 }
 
+/// SEC-09
 #[test]
 fn octets_of_a_line() {
     let row = |n: usize| format!("X: {}", "y".repeat(n - 3));
@@ -86,6 +89,7 @@ fn octets_of_a_line() {
     );
 }
 
+/// SEC-09
 #[test]
 fn octets_of_a_request_uri() {
     let uri = |n: usize| format!("sip:{}", "h".repeat(n - 4));
@@ -96,6 +100,7 @@ fn octets_of_a_request_uri() {
     );
 }
 
+/// SEC-09
 #[test]
 fn hops_in_rows_and_in_lists() {
     for name in ["Via", "v", "Route", "Record-Route"] {
@@ -149,6 +154,7 @@ fn an_endless_head_is_refused_while_it_comes_in() {
     }
 }
 
+/// SEC-09
 #[test]
 fn a_body_beyond_the_limit_is_not_waited_for() {
     for length in ["2000", "4294967296", "18446744073709551615"] {
@@ -161,6 +167,7 @@ fn a_body_beyond_the_limit_is_not_waited_for() {
     }
 }
 
+/// R3261-022, SEC-09
 #[test]
 fn the_defaults() {
     assert_eq!(Limits::default().message, 65_535);

@@ -186,6 +186,7 @@ fn with<R>(id: &str, look: impl FnOnce(&Message<'_>) -> R) -> R {
     look(&message)
 }
 
+/// R3261-001, R3261-012
 #[test]
 fn wsinv_is_read_through_its_folds() {
     with("wsinv", |m| {
@@ -213,6 +214,7 @@ fn wsinv_is_read_through_its_folds() {
     });
 }
 
+/// R3261-013
 #[test]
 fn exotic_characters_stay_what_they_are() {
     with("intmeth", |m| {
@@ -261,6 +263,7 @@ fn exotic_characters_stay_what_they_are() {
     with("noreason", |m| assert_eq!(m.status().unwrap().reason, b""));
 }
 
+/// R3261-018
 #[test]
 fn bodies_are_cut_where_content_length_says() {
     with("dblreq", |m| assert_eq!(m.body, b""));
@@ -283,6 +286,7 @@ fn bodies_are_cut_where_content_length_says() {
     assert_eq!(methods, ["REGISTER", "INVITE"]);
 }
 
+/// R3261-011, R3261-015: headers of a URI are never headers of a message
 #[test]
 fn parameters_of_headers_and_of_uris_are_kept_apart() {
     let contact = |id: &str| -> (Option<String>, bool, String) {

@@ -9,6 +9,7 @@ use sip_wire::typed::{
 };
 use sip_wire::{CSeq, FaultKind, HeaderName, Limits, Message, Method, grammar};
 
+/// R5954-01: an IPv6 reference in sent-by and in received
 #[test]
 fn via() {
     let via = Via::parse(
@@ -55,6 +56,7 @@ fn via() {
     }
 }
 
+/// R3261-011, R3261-012
 #[test]
 fn name_addr() {
     let a = NameAddr::parse(b"\"A. <x>, \\\"B\\\\\" <sip:a@h;lr?x=y>;TAG=1;q").unwrap();
@@ -123,6 +125,7 @@ fn cseq() {
     }
 }
 
+/// R3261-024, SEC-21
 #[test]
 fn numbers_are_bounded() {
     let delta = |text: &str| DeltaSeconds::parse(text.as_bytes()).map(DeltaSeconds::seconds);
@@ -147,6 +150,7 @@ fn numbers_are_bounded() {
     assert_eq!(grammar::decimal::<u64>(b"18446744073709551616"), None);
 }
 
+/// R3261-024
 #[test]
 fn retry_after() {
     let retry = |text: &str| RetryAfter::parse(text.as_bytes()).map(|r| (r.seconds, r.duration));
@@ -160,6 +164,7 @@ fn retry_after() {
     }
 }
 
+/// R3261-017
 #[test]
 fn event_and_media_type() {
     let event = EventHeader::parse(b"presence.winfo ; ID=a7 ;x").unwrap();
@@ -205,6 +210,7 @@ fn subscription_state() {
     assert!(SubscriptionState::parse(b";expires=1").is_err());
 }
 
+/// R3261-003, R3261-004
 #[test]
 fn lists_over_rows_and_commas() {
     let octets = b"BYE sip:h SIP/2.0\r\nk: a, b ,,\r\n c\r\nSupported:d\r\n\
@@ -224,6 +230,7 @@ fn lists_over_rows_and_commas() {
     );
 }
 
+/// R3261-002
 #[test]
 fn every_compact_form() {
     for (compact, long) in [
@@ -261,6 +268,7 @@ fn every_compact_form() {
     }
 }
 
+/// SEC-01
 #[test]
 fn what_applications_supply_is_checked() {
     assert!(grammar::validate_header_value("plain \u{f6}\ttext").is_ok());

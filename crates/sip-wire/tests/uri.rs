@@ -14,6 +14,7 @@ fn same(a: &str, b: &str) -> bool {
     forth
 }
 
+/// R3261-014
 #[test]
 fn the_equivalent_sets_of_rfc_3261() {
     let sets: &[&[&str]] = &[
@@ -46,6 +47,7 @@ fn the_equivalent_sets_of_rfc_3261() {
     }
 }
 
+/// R3261-014
 #[test]
 fn the_different_pairs_of_rfc_3261() {
     let pairs = [
@@ -75,6 +77,7 @@ fn the_different_pairs_of_rfc_3261() {
     }
 }
 
+/// R3261-014, R5954-01
 #[test]
 fn the_rules_that_have_no_example() {
     for (a, b) in [
@@ -112,6 +115,7 @@ fn the_rules_that_have_no_example() {
     );
 }
 
+/// R3261-013
 #[test]
 fn parts_stay_as_they_came() {
     for text in [
@@ -189,6 +193,7 @@ fn ports_to_the_limit() {
     assert_eq!(uri("sip:h:0005060").port, Some(5060));
 }
 
+/// R5954-01
 #[test]
 fn ipv6_references() {
     let v6 = |text: &str| Host::V6(text.parse().unwrap());
