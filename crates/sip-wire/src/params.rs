@@ -5,6 +5,10 @@ use std::borrow::Cow;
 use crate::grammar::{param_value_end, quoted_end, skip_lws, token_end, unquote};
 use crate::{Fault, FaultKind};
 
+/// More parameters than this, in a header value or in a URI, are a fault: finding one takes a walk
+/// over all.
+pub(crate) const MAX_PARAMS: usize = 64;
+
 /// The parameters of a header value, checked, still as they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Params<'a> {
@@ -51,7 +55,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// [`FaultKind::Params`] for an empty parameter, a name that is no token or a value that is no
-    /// token, host or quoted string; [`FaultKind::Unclosed`].
+    /// token, host or quoted string, or more than 64 parameters; [`FaultKind::Unclosed`].
     pub fn parse(raw: &'a [u8]) -> Result<Params<'a>, Fault> {
         Params::parse_with(raw, |_| {})
     }
@@ -59,9 +63,14 @@ impl<'a> Params<'a> {
     /// As [`Params::parse`], and shows each parameter to `see` on the way.
     pub(crate) fn parse_with(raw: &'a [u8], mut see: impl FnMut(RawParam<'a>)) -> Result<Params<'a>, Fault> {
         let mut at = 0;
+        let mut count = 0;
         loop {
             let (param, end) = next_param(raw, at)?;
             let Some(param) = param else { break };
+            count += 1;
+            if count > MAX_PARAMS {
+                return Err(FaultKind::Params.at(at));
+            }
             see(param);
             at = end;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::grammar::{is_password_char, is_uri_header_char, is_uri_param_char, is_user_char};
+use crate::params::MAX_PARAMS;
 use crate::{Fault, FaultKind, Host};
 
 /// The scheme of a URI.
@@ -100,7 +101,7 @@ fn check_escaped(text: &str, allowed: impl Fn(u8) -> bool) -> Result<(), usize> 
 }
 
 impl<'a> Uri<'a> {
-    /// Parses a URI. Of schemes other than `sip` and `sips` only the characters are checked.
+    /// Parses a URI with at most 64 parameters and 64 headers. Of schemes other than `sip` and `sips` only the characters are checked.
     ///
     /// # Errors
     /// [`FaultKind::UriScheme`], [`FaultKind::UriUser`], [`FaultKind::Host`], [`FaultKind::Port`],
@@ -136,7 +137,14 @@ impl<'a> Uri<'a> {
                 check_escaped(part, is_uri_param_char).map_err(|off| bad.at(base + 1 + at + skip + off))?;
             }
         }
+        let count = memchr::memchr_iter(b';', params.as_bytes()).count();
+        if count > MAX_PARAMS {
+            return Err(FaultKind::Params.at(base));
+        }
         let base = base + headers_at;
+        if memchr::memchr_iter(b'&', headers.as_bytes()).count() >= MAX_PARAMS {
+            return Err(FaultKind::UriHeaders.at(base));
+        }
         for (at, piece) in pieces(headers.strip_prefix('?').unwrap_or_default(), '&') {
             let bad = FaultKind::UriHeaders;
             let (name, value) = piece.split_once('=').ok_or(bad.at(base + 1 + at))?;

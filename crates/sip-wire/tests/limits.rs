@@ -1,7 +1,7 @@
 //! Every limit, at the limit and one beyond, in a datagram and on a stream.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use sip_wire::{Frame, FrameErrorKind, Framer, Limits, Message, ParseErrorKind};
+use sip_wire::{Frame, FrameErrorKind, Framer, Limits, Message, Params, ParseErrorKind, Uri};
 
 const LIMITS: Limits = Limits {
     message: 2000,
@@ -184,4 +184,18 @@ fn the_defaults() {
         Message::parse_datagram(&big, &d).unwrap_err().kind,
         ParseErrorKind::MessageTooLong
     );
+}
+
+/// SEC-09
+#[test]
+fn parameters() {
+    let uri = |n: usize| format!("sip:h{}", ";a=b".repeat(n));
+    assert!(Uri::parse(&uri(64)).is_ok());
+    assert!(Uri::parse(&uri(65)).is_err());
+    let headers = |n: usize| format!("sip:h?a=b{}", "&a=b".repeat(n - 1));
+    assert!(Uri::parse(&headers(64)).is_ok());
+    assert!(Uri::parse(&headers(65)).is_err());
+    let params = |n: usize| ";a=b".repeat(n);
+    assert!(Params::parse(params(64).as_bytes()).is_ok());
+    assert!(Params::parse(params(65).as_bytes()).is_err());
 }
