@@ -27,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) outputs: VecDeque<Output>,
     /// Our names in Via, by transport and source address.
     sent_by: Vec<(Transport, IpAddr, Arc<str>)>,
+    /// Those before the configuration changed: responses to them are still for us.
+    former_sent_by: Vec<Arc<str>>,
     /// A buffer for headers that are written before the message.
     pub(crate) rows: Vec<u8>,
 }
@@ -43,6 +45,7 @@ impl Core {
             counters: Counters::default(),
             outputs: VecDeque::new(),
             sent_by: Vec::new(),
+            former_sent_by: Vec::new(),
             rows: Vec::new(),
         }
     }
@@ -51,6 +54,7 @@ impl Core {
     pub(crate) fn configure(&mut self, now: Instant, config: Config) {
         self.clients.set_timers(config.timers);
         self.hops.configure(now, &config.pacing);
+        self.former_sent_by = self.sent_by.drain(..).map(|(_, _, text)| text).collect();
         self.config = config;
     }
 
@@ -86,9 +90,12 @@ impl Core {
 
     /// Whether a response with this sent-by in its top Via is for us (RFC 3261 §18.1.2).
     pub(crate) fn is_our_name(&self, sent_by: &str) -> bool {
-        self.sent_by
+        let ours = self
+            .sent_by
             .iter()
-            .any(|(_, _, text)| text.eq_ignore_ascii_case(sent_by))
+            .map(|(_, _, text)| text)
+            .chain(&self.former_sent_by);
+        ours.into_iter().any(|text| text.eq_ignore_ascii_case(sent_by))
     }
 
     /// Chooses the address of a next hop; asks for addresses if they are not known. `owner` is

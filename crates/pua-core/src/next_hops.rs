@@ -50,7 +50,12 @@ pub(crate) struct NextHops {
     asked: HashMap<Query, SmallVec<[u32; 2]>>,
     /// When paced requests of a hop may go on.
     due: DueTimes,
+    /// At so many the unused ones are forgotten.
+    most: usize,
 }
+
+/// So many next hops are kept at the least before the unused ones are forgotten.
+const HOPS: usize = 1024;
 
 impl NextHops {
     pub(crate) fn new(now: Instant) -> Self {
@@ -59,6 +64,7 @@ impl NextHops {
             index: HashMap::new(),
             asked: HashMap::new(),
             due: DueTimes::new(now),
+            most: HOPS,
         }
     }
 
@@ -74,6 +80,11 @@ impl NextHops {
         let index = match self.index.get(&key) {
             Some(index) => *index,
             None => {
+                if self.hops.len() >= self.most {
+                    self.forget_unused();
+                    // Those in use stay, however many: next time when they have doubled.
+                    self.most = (2 * self.hops.len()).max(HOPS);
+                }
                 let hop = NextHop::new(now, key.0.clone(), key.1.clone(), pacing);
                 let index = u32::try_from(self.hops.insert(hop)).unwrap_or(u32::MAX);
                 self.index.insert(key, index);
@@ -86,18 +97,26 @@ impl NextHops {
         index
     }
 
-    /// One user less.
+    /// One user less. What is known of the hop is kept: a Retry-After, a nonce, a least Expires
+    /// hold for whoever comes next.
     pub(crate) fn leave(&mut self, index: u32) {
-        let Some(hop) = self.hops.get_mut(index as usize) else {
-            return;
-        };
-        hop.users = hop.users.saturating_sub(1);
-        // One that waits for an answer stays until it has it.
-        if hop.users == 0 && hop.waiting.is_empty() {
-            let key = (hop.destination.clone(), hop.route.clone());
-            self.index.remove(&key);
-            self.due.clear(index);
-            self.hops.try_remove(index as usize);
+        if let Some(hop) = self.hops.get_mut(index as usize) {
+            hop.users = hop.users.saturating_sub(1);
+        }
+    }
+
+    /// Forgets the hops that nobody uses.
+    fn forget_unused(&mut self) {
+        let unused: Vec<usize> = self
+            .hops
+            .iter()
+            .filter(|(_, hop)| hop.users == 0 && hop.waiting.is_empty() && hop.paced.is_empty())
+            .map(|(index, _)| index)
+            .collect();
+        for index in unused {
+            let hop = self.hops.remove(index);
+            self.index.remove(&(hop.destination, hop.route));
+            self.due.clear(index as u32);
         }
     }
 
@@ -199,9 +218,6 @@ impl NextHops {
                 && hop.is_resolved()
             {
                 owners.append(&mut hop.waiting);
-                if hop.users == 0 {
-                    self.leave(*index);
-                }
             }
         }
         owners

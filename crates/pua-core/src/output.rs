@@ -121,6 +121,8 @@ pub enum Change {
         etag: Option<Arc<str>>,
         /// When the grant ends.
         expires_at: Option<Instant>,
+        /// The revision that the server has; 0: none.
+        revision: u64,
         /// The CSeq number of the last request.
         cseq: u32,
     },

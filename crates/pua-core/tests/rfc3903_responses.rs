@@ -564,3 +564,15 @@ fn r3261_056_matrix() {
         assert_eq!(retry_at(&bed, id), 77_000, "{code}");
     }
 }
+
+/// R3903-55: a Retry-After outlives the publication that was told it.
+#[test]
+fn r3903_55_retry_after_outlives_its_publication() {
+    let (mut bed, _) = answered(503, "Retry-After: 20\r\n");
+    bed.remove(A);
+    assert!(!bed.holds(A));
+    bed.publish("sip:b@example.com", BODY, 3600);
+    bed.run_to(19_999);
+    bed.nothing_sent();
+    bed.run_to_next(20_001);
+}

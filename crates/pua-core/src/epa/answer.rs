@@ -200,6 +200,7 @@ impl Epa {
                 key,
                 etag: None,
                 expires_at: None,
+                revision: 0,
                 cseq,
             };
             core.outputs.push_back(Output::Persist(change));
@@ -245,6 +246,7 @@ impl Epa {
             key,
             etag: kept,
             expires_at: Some(expires_at),
+            revision: covered,
             cseq,
         };
         core.outputs.push_back(Output::Persist(change));
@@ -282,6 +284,7 @@ impl Epa {
             key: publication.key,
             etag: None,
             expires_at: None,
+            revision: 0,
             cseq: publication.cseq,
         };
         core.outputs.push_back(Output::Persist(change));
@@ -382,6 +385,7 @@ impl Epa {
                     key,
                     etag: None,
                     expires_at: None,
+                    revision: 0,
                     cseq,
                 };
                 core.outputs.push_back(Output::Persist(change));
