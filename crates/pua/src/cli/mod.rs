@@ -6,6 +6,7 @@ mod options;
 mod output;
 mod publications;
 mod publish;
+mod reply;
 mod serve;
 mod shell;
 mod status;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use failure::Failure;
 pub(crate) use options::{Connection, seconds};
 pub(crate) use output::Output;
+pub(crate) use reply::Reply;
 pub(crate) use serve::start as start_daemon;
 
 use crate::{collect, demo, exit_codes};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::{Connection, Name, Wait};
 use super::output::{self, Output, span, within};
-use super::{Failure, publish};
+use super::{Failure, reply};
 
 /// Entries of one page.
 const PAGE: u32 = 1000;
@@ -85,7 +85,7 @@ impl Remove {
         }
         let answer = self.connection.ask_server("pua:remove", params)?;
         let done = format!("removed {}", self.name.presentity);
-        publish::outcome(&self.connection, &answer, &done)
+        reply::tell(&self.connection, &answer, &done)
     }
 }
 
@@ -95,7 +95,7 @@ impl Refresh {
         params.insert("wait".into(), self.wait.as_str().into());
         let answer = self.connection.ask_server("pua:refresh", params)?;
         let done = format!("refreshed {}", self.name.presentity);
-        publish::outcome(&self.connection, &answer, &done)
+        reply::tell(&self.connection, &answer, &done)
     }
 }
 

@@ -7,8 +7,7 @@ use clap::{ArgGroup, Args};
 use serde_json::{Map, Value};
 
 use super::options::{Connection, Wait};
-use super::output::{Output, span, within};
-use super::{Failure, exit_codes};
+use super::{Failure, exit_codes, reply};
 use crate::document::{self, ACTIVITIES, Messages, Presence};
 
 const EXAMPLES: &str = "\
@@ -122,7 +121,7 @@ impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
         let params = self.params()?;
         let answer = self.connection.ask_server("pua:publish", params)?;
-        outcome(
+        reply::tell(
             &self.connection,
             &answer,
             &format!("published {}", self.presentity),
@@ -221,67 +220,4 @@ fn read(path: &std::path::Path) -> Result<String, Failure> {
     };
     read.map_err(|error| Failure::usage(format!("{shown} cannot be read: {error}")))?;
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown} is not UTF-8 text")))
-}
-
-/// Tells how a publish, refresh or removal ended.
-pub(super) fn outcome(connection: &Connection, answer: &Value, done: &str) -> Result<(), Failure> {
-    let out = Output::new(connection.json);
-    if connection.json {
-        out.json(answer)?;
-    }
-    let text = |name: &str| answer.get(name).and_then(Value::as_str);
-    let Some(reply) = text("reply") else {
-        // "Accepted", without the server's word.
-        return match connection.json {
-            true => Ok(()),
-            false => out.line(&format!(
-                "{}, without waiting for the presence server; `pua list` shows how it goes",
-                out.green("accepted")
-            )),
-        };
-    };
-    let code: u16 = reply.split(' ').next().and_then(|c| c.parse().ok()).unwrap_or(0);
-    if (200..300).contains(&code) {
-        if connection.json {
-            return Ok(());
-        }
-        let mut line = format!("{} {done}", out.green(reply));
-        match answer.get("Expires").and_then(Value::as_u64) {
-            None | Some(0) => {}
-            Some(seconds) => line.push_str(&format!(", granted for {}", span(seconds))),
-        }
-        if let Some(etag) = text("ETag")
-            && answer.get("Expires") != Some(&Value::from(0))
-        {
-            line.push_str(&out.dim(&format!(", entity-tag {etag}")));
-        }
-        return out.line(&line);
-    }
-    let exit = match code {
-        408 => exit_codes::NO_ANSWER,
-        _ => exit_codes::REFUSED_BY_SERVER,
-    };
-    if connection.json {
-        return Err(Failure::silent(exit));
-    }
-    let mut message = match (code, text("server")) {
-        (408, Some(server)) => format!("{reply}: no answer from {server} in time"),
-        (408, None) => format!("{reply}: no answer in time"),
-        (_, Some(server)) => format!("{reply} ({server})"),
-        (_, None) => reply.to_owned(),
-    };
-    for name in ["detail", "warning"] {
-        if let Some(text) = text(name) {
-            message.push_str(&format!("\n       {text}"));
-        }
-    }
-    let next = match (text("next"), text("retry_at")) {
-        (Some("retry"), Some(at)) => format!("the daemon tries again {}", within(at)),
-        (Some("retry"), None) => "the daemon goes on trying".to_owned(),
-        (Some("refused"), _) => {
-            "the daemon does not try again by itself; it does on a new command".to_owned()
-        }
-        _ => return Err(Failure::new(exit, message)),
-    };
-    Err(Failure::new(exit, message).hint(next))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Connection, Failure, Output};
+use crate::cli::{Connection, Failure, Output, Reply};
 use crate::document::Presence;
 use crate::exit_codes;
 
@@ -129,26 +129,15 @@ impl Collect {
     fn tell(&self, sample: &Sample, answer: Result<Value, Failure>, first: bool) -> Result<(), Failure> {
         let out = Output::new(self.connection.json);
         match answer {
-            Ok(answer) => {
-                let reply = answer.get("reply").and_then(Value::as_str).unwrap_or("Accepted");
-                let code: u16 = reply
-                    .split(' ')
-                    .next()
-                    .and_then(|c| c.parse().ok())
-                    .unwrap_or(202);
-                if !(200..300).contains(&code) {
-                    let exit = match code {
-                        408 => exit_codes::NO_ANSWER,
-                        _ => exit_codes::REFUSED_BY_SERVER,
-                    };
-                    return self.trouble(Failure::new(exit, reply), first);
+            Ok(answer) => match Reply::of(&answer) {
+                Some(reply) if !reply.is_success() => self.trouble(reply.failure(&answer), first),
+                _ if self.quiet => Ok(()),
+                _ if self.connection.json => out.json(&json!({"note": sample.note(), "answer": answer})),
+                reply => {
+                    let line = reply.map_or("accepted", |reply| reply.line);
+                    out.line(&format!("{}  {}", out.green(line), sample.note()))
                 }
-                match (self.quiet, self.connection.json) {
-                    (true, _) => Ok(()),
-                    (_, true) => out.json(&json!({"note": sample.note(), "answer": answer})),
-                    _ => out.line(&format!("{}  {}", out.green(reply), sample.note())),
-                }
-            }
+            },
             Err(failure) => self.trouble(failure, first),
         }
     }

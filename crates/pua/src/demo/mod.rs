@@ -14,7 +14,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{self, Failure, Output};
+use crate::cli::{self, Failure, Output, Reply};
 use crate::client::{Address, Client};
 use crate::collect::{self, Machine};
 use crate::config::{self, Config, LogLevel, SipListen};
@@ -208,12 +208,10 @@ async fn publish(client: Client, interval: Duration) -> Result<(), Failure> {
         let answer = call
             .await
             .map_err(|e| Failure::new(exit_codes::INTERNAL, e.to_string()))??;
-        let reply = answer.get("reply").and_then(Value::as_str).unwrap_or_default();
-        if !reply.starts_with('2') {
-            return Err(Failure::new(
-                exit_codes::REFUSED_BY_SERVER,
-                format!("the publication failed: {answer}"),
-            ));
+        if let Some(reply) = Reply::of(&answer)
+            && !reply.is_success()
+        {
+            return Err(reply.failure(&answer));
         }
     }
 }
