@@ -73,6 +73,13 @@ enum Addresses {
     },
 }
 
+/// Where the address that was in use stands among the candidates; else the first.
+fn place(list: &[Candidate], used: Option<IpAddr>) -> usize {
+    list.iter()
+        .position(|candidate| Some(candidate.ip) == used)
+        .unwrap_or(0)
+}
+
 /// Which address to send to.
 pub(crate) enum Selection {
     /// This one, from this address of ours.
@@ -95,6 +102,8 @@ pub(crate) struct NextHop {
     /// How many publications go through it; at none it is forgotten.
     pub(crate) users: u32,
     addresses: Addresses,
+    /// The address that was in use before the addresses had to be asked for again.
+    used: Option<IpAddr>,
     tcp_refused_until: Option<Instant>,
     pub(crate) sessions: Sessions,
     /// Who waits for its addresses.
@@ -122,6 +131,7 @@ impl NextHop {
             route,
             users: 0,
             addresses: Addresses::Unknown,
+            used: None,
             tcp_refused_until: None,
             sessions: Sessions::default(),
             waiting: Vec::new(),
@@ -297,18 +307,15 @@ impl NextHop {
                     let place = before.iter().position(|candidate| candidate.ip == ip);
                     list.push(place.map_or_else(|| fresh(ip), |place| before.swap_remove(place)));
                 }
-                *current = list
-                    .iter()
-                    .position(|candidate| Some(candidate.ip) == used)
-                    .unwrap_or(0);
+                *current = place(list, used);
                 *old = until;
             }
             addresses => {
                 let found: Vec<Candidate> = ips.into_iter().take(ADDRESSES).map(fresh).collect();
                 *addresses = if unknown.is_empty() {
                     Addresses::Known {
+                        current: place(&found, self.used),
                         list: found,
-                        current: 0,
                         until,
                     }
                 } else {
@@ -343,8 +350,8 @@ impl NextHop {
         *answers = answers.saturating_sub(1);
         if *answers == 0 {
             self.addresses = Addresses::Known {
+                current: place(found, self.used),
                 list: std::mem::take(found),
-                current: 0,
                 until: *until,
             };
         }
@@ -370,9 +377,17 @@ impl NextHop {
     }
 
     /// The address asked for quiet (503 with Retry-After).
-    pub(crate) fn block(&mut self, now: Instant, ip: IpAddr, for_: Duration) {
+    pub(crate) fn block(&mut self, ip: IpAddr, until: Instant) {
         if let Some(candidate) = self.candidate(ip) {
-            candidate.blocked_until = Some(now + for_);
+            candidate.blocked_until = Some(until);
+        }
+    }
+
+    /// Takes over what addresses have asked for in other hops, or before this one was resolved.
+    pub(crate) fn keep_quiet(&mut self, quiet: &[(SocketAddr, Instant)]) {
+        let port = self.destination.port;
+        for (addr, until) in quiet.iter().filter(|(addr, _)| addr.port() == port) {
+            self.block(addr.ip(), *until);
         }
     }
 
@@ -443,6 +458,7 @@ impl NextHop {
         self.bucket = Bucket::new(now, pacing);
         // Listening addresses may differ: ask for sources anew.
         if self.is_resolved() {
+            self.used = self.peek().map(|hop| hop.addr.ip());
             self.addresses = Addresses::Unknown;
         }
     }

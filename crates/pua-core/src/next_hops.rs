@@ -1,7 +1,7 @@
 //! All next hops: found by where they lead, resolved once for all who wait.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use smallvec::SmallVec;
 use crate::config::{Config, Pacing};
 use crate::next_hop::{Destination, NextHop};
 use crate::output::{Output, Query, ResolveError};
+
+/// Servers that asked for quiet, as far as they are remembered.
+const QUIET: usize = 64;
 
 /// Where a URI leads (RFC 3263 §4, without NAPTR and SRV yet), or why it cannot be followed.
 pub(crate) fn destination(uri: &Uri<'_>) -> Result<Destination, &'static str> {
@@ -48,6 +51,9 @@ pub(crate) struct NextHops {
     index: HashMap<(Destination, Option<Arc<str>>), u32>,
     /// Who waits for the answer to a query.
     asked: HashMap<Query, SmallVec<[u32; 2]>>,
+    /// Which servers asked for quiet until when (503 with Retry-After), by whatever hop: it holds
+    /// when the name is resolved anew, and when the last publication of the hop has gone.
+    quiet: Vec<(SocketAddr, Instant)>,
     /// When paced requests of a hop may go on.
     due: DueTimes,
     /// At so many the unused ones are forgotten.
@@ -63,6 +69,7 @@ impl NextHops {
             hops: Slab::new(),
             index: HashMap::new(),
             asked: HashMap::new(),
+            quiet: Vec::new(),
             due: DueTimes::new(now),
             most: HOPS,
         }
@@ -175,6 +182,7 @@ impl NextHops {
         };
         let transport = hop.destination.transport;
         let unknown = hop.resolved(now, answer, |towards| source(config, transport, towards));
+        hop.keep_quiet(&self.quiet);
         for towards in unknown {
             self.query(Query::Source { towards }, index, outputs);
         }
@@ -207,6 +215,9 @@ impl NextHops {
             if let Some(hop) = self.get(*index) {
                 hop.sourced(towards, source);
             }
+            if let Some(hop) = self.hops.get_mut(*index as usize) {
+                hop.keep_quiet(&self.quiet);
+            }
         }
         self.ready(&waiting)
     }
@@ -221,6 +232,18 @@ impl NextHops {
             }
         }
         owners
+    }
+
+    /// The server at `addr` asked for quiet (503 with Retry-After).
+    pub(crate) fn block(&mut self, now: Instant, addr: SocketAddr, for_: Duration) {
+        self.quiet.retain(|(other, until)| *other != addr && *until > now);
+        if self.quiet.len() >= QUIET {
+            self.quiet.remove(0);
+        }
+        self.quiet.push((addr, now + for_));
+        for (_, hop) in &mut self.hops {
+            hop.keep_quiet(&self.quiet);
+        }
     }
 
     /// Has the paced queue of a hop looked at again then.

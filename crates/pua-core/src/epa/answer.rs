@@ -65,10 +65,12 @@ impl Epa {
             Verdict::ServerUnavailable => {
                 let failure = failure();
                 let fraction = core.random.fraction();
+                if let Some(seconds) = failure.retry_after {
+                    core.hops.block(now, hop.addr, obeyed(seconds));
+                }
                 if let Some(hop_state) = core.hops.get(next_hop) {
-                    match failure.retry_after {
-                        Some(seconds) => hop_state.block(now, hop.addr.ip(), obeyed(seconds)),
-                        None => hop_state.dead(now, hop.addr.ip()),
+                    if failure.retry_after.is_none() {
+                        hop_state.dead(now, hop.addr.ip());
                     }
                     hop_state.failed(now, fraction);
                 }

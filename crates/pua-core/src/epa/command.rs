@@ -340,8 +340,8 @@ impl Epa {
         };
         self.next_key = self.next_key.max(record.key + 1);
         publication.key = record.key;
-        publication.call_id = record.call_id;
-        publication.cseq = record.cseq;
+        // Not the record's Call-ID: requests may have left after it was written, and within a
+        // Call-ID no CSeq number may come again (R3903-13).
         let Some((etag, expires_at)) = record.etag.zip(record.expires_at).filter(|(_, at)| *at > now) else {
             self.enqueue(now, core, index, Cause::Ourselves);
             return;

@@ -14,7 +14,7 @@ use super::{Ending, Epa, index_of, owner};
 use crate::core::Core;
 use crate::next_hop::Selection;
 use crate::output::{Output, Unreachable};
-use crate::publication::{Exchange, Operation, State};
+use crate::publication::{Cause, Exchange, Operation, State};
 use crate::request::PublishRequest;
 
 /// The largest datagram that IP can carry, less its own headers.
@@ -59,6 +59,7 @@ impl Epa {
             revision: publication.intent.revision,
             document: None,
             operation,
+            sent: false,
             sent_at: now,
             rounds: Default::default(),
             too_brief: 0,
@@ -104,9 +105,6 @@ impl Epa {
                 .max(core.config.min_expires)
                 .max(least),
         };
-        if exchange.operation.has_body() {
-            publication.changed_at = Some(now);
-        }
     }
 
     /// Sends the request of the exchange to the next address of its next hop. `failure`: why the
@@ -140,13 +138,26 @@ impl Epa {
     /// Goes on after the addresses of a next hop have become known.
     pub(crate) fn resume(&mut self, now: Instant, core: &mut Core, owner: u64) {
         let (index, serial) = index_of(owner);
-        if self
-            .publications
-            .get_mut(index as usize)
-            .is_some_and(|p| p.exchange(serial).is_some())
-        {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let slot = publication.presentity;
+        let Some(exchange) = publication.exchange(serial) else {
+            return;
+        };
+        if exchange.sent {
             self.attempt(now, core, index, None);
+            return;
         }
+        // Nothing has left yet: what goes out follows from what is wanted now (R3903-21).
+        publication.state = State::Queued {
+            cause: Cause::Application,
+        };
+        if let Some(presentity) = self.presentities.get_mut(slot as usize) {
+            presentity.busy = None;
+            presentity.queue.push_front(index);
+        }
+        self.take_turns(now, core, slot);
     }
 
     fn send(
@@ -227,8 +238,12 @@ impl Epa {
             Operation::Modify(_) => core.counters.publish_modify += 1,
             Operation::Remove(_) => core.counters.publish_remove += 1,
         }
+        exchange.sent = true;
         exchange.sent_at = now;
         let owner = owner(index, exchange.serial);
+        if exchange.operation.has_body() {
+            publication.changed_at = Some(now);
+        }
         let transmit = core.clients.start(
             now,
             key,

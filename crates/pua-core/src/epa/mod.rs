@@ -164,6 +164,14 @@ impl Epa {
             State::Queued {
                 cause: Cause::Ourselves,
             } if cause == Cause::Ourselves => return,
+            // Nothing that has to be sent shortens what the server asked for (R3903-55).
+            State::Waiting {
+                retry_at,
+                held_off: true,
+            } if *retry_at > now && publication.operation(now).is_some() => {
+                self.arm(index);
+                return;
+            }
             _ => {}
         }
         publication.state = State::Queued { cause };
@@ -324,6 +332,10 @@ impl Epa {
             publication.intent.revision += 1;
             if let Some(granted) = &mut publication.granted {
                 granted.expires_at = granted.server_until;
+            }
+            if let State::Queued { .. } = publication.state {
+                // It may have been taken out of the queue already.
+                publication.state = State::Published { refresh_at: None };
             }
             self.enqueue(now, core, index, Cause::Application);
         }

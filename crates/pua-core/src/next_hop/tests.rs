@@ -72,7 +72,7 @@ fn all_dead_tries_the_oldest() {
 fn r3903_55_blocked_until_retry_after() {
     let now = Instant::now();
     let mut hop = next_hop(now, &[1]);
-    hop.block(now, ip(1), Duration::from_secs(20));
+    hop.block(ip(1), now + Duration::from_secs(20));
     let at = now + Duration::from_secs(19);
     assert!(
         matches!(hop.select(at, &[]), Selection::Blocked { until } if until == now + Duration::from_secs(20))

@@ -121,6 +121,8 @@ pub(crate) struct Exchange {
     pub(crate) revision: u64,
     /// The Expires asked for, in seconds.
     pub(crate) expires: u32,
+    /// A request of it has left.
+    pub(crate) sent: bool,
     /// When the first copy of the latest request was sent.
     pub(crate) sent_at: Instant,
     pub(crate) rounds: Rounds,
