@@ -134,6 +134,18 @@ class Answers(LabCase):
         self.assertTrue(answer.startswith("SIP/2.0 400 "), answer)
         self.assertEqual(client.recv(100), b"")
 
+    def test_a_peer_that_ends_its_side_still_gets_its_answer(self):
+        client = self.connect()
+        client.sendall(request("OPTIONS", self.port, "TCP", local=client.getsockname()).encode())
+        client.shutdown(socket.SHUT_WR)
+        self.assertTrue(self.read_head(client).startswith("SIP/2.0 200 "))
+        self.assertEqual(client.recv(100), b"", "and then the connection is closed")
+
+    def test_rubbish_behind_a_message_does_not_cost_its_answer(self):
+        client = self.connect()
+        client.sendall(request("OPTIONS", self.port, "TCP", local=client.getsockname()).encode() + b"rubbish\r\n\r\n")
+        self.assertTrue(self.read_head(client).startswith("SIP/2.0 200 "))
+
     def test_torture_messages_get_their_answers(self):
         self.assertEqual(set(EXPECTED), {path.stem for path in TORTURE.glob("*.dat")})
         wrong = []
@@ -142,6 +154,8 @@ class Answers(LabCase):
             head = message.split(b"\r\n\r\n")[0]
             if not re.search(rb"(?im)^(content-length|l)[ \t]*:", head):
                 codes = codes | {400}
+            if b"\r\n\r\n" not in message:
+                codes = codes | {NOTHING}  # on a stream it is not complete
             client = self.connect(0.5 if NOTHING in codes else 10)
             client.sendall(message)
             answer = self.read_head(client)

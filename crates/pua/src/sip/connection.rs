@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     active: Instant,
     progress: Instant,
     incomplete: Option<Instant>,
+    /// Messages were handed out in this turn: what answers them comes after it, and before the end.
+    owes: bool,
 }
 
 impl Connection {
@@ -88,6 +90,7 @@ impl Connection {
             active: now,
             progress: now,
             incomplete: None,
+            owes: false,
         }
     }
 
@@ -96,7 +99,12 @@ impl Connection {
         self.phase == Phase::Connecting
     }
 
-    /// Whether messages may be put into its queue.
+    /// Whether it ends once the answers to the messages of this turn have been sent.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.phase == Phase::Closing && self.owes
+    }
+
+    /// Whether messages other than answers may be put into its queue.
     pub(crate) fn is_usable(&self) -> bool {
         self.phase != Phase::Closing
     }
@@ -148,7 +156,7 @@ impl Connection {
     pub(crate) fn flush(&mut self, now: Instant) -> Result<(), Ended> {
         while self.writable && self.phase != Phase::Connecting {
             let Some(front) = self.out.front_mut() else {
-                if self.phase == Phase::Closing {
+                if self.phase == Phase::Closing && !self.owes {
                     return Err(Ended(Unreachable::Closed));
                 }
                 return Ok(());
@@ -180,8 +188,14 @@ impl Connection {
         mut sink: impl FnMut(&Flow, &[u8]),
     ) -> Result<(), Ended> {
         let mut taken = 0;
+        self.owes = false;
         while self.readable && taken < BUDGET && self.phase != Phase::Connecting {
             match self.stream.read(scratch) {
+                // A peer that has no more to say may still listen.
+                Ok(0) if self.owes || !self.out.is_empty() => {
+                    self.phase = Phase::Closing;
+                    self.readable = false;
+                }
                 Ok(0) => return Err(Ended(Unreachable::Closed)),
                 Ok(count) => {
                     taken += count;
@@ -205,6 +219,7 @@ impl Connection {
                 Ok(Some(Frame::Message(bytes))) => {
                     self.active = now;
                     self.incomplete = None;
+                    self.owes = true;
                     sink(&self.flow, &bytes);
                 }
                 Ok(Some(Frame::Ping)) => {

@@ -133,7 +133,7 @@ impl Streams {
                 })
                 .and_then(|()| connection.flush(now));
             match result {
-                Ok(()) => connection.readable && !connection.is_connecting(),
+                Ok(()) => (connection.readable && !connection.is_connecting()) || connection.is_ending(),
                 Err(ended) => {
                     self.close(index, ended, lost);
                     false
@@ -212,7 +212,7 @@ impl Streams {
         Some(index)
     }
 
-    /// Sends a message: on the connection named if it is open, else on any to the address, else on
+    /// Sends a message: on the connection named if it is still there, else on any to the address, else on
     /// a new one.
     pub(crate) fn send(
         &mut self,
@@ -225,7 +225,6 @@ impl Streams {
         let usable = |index: &usize| self.connections.get(*index).is_some_and(Connection::is_usable);
         let found = number
             .and_then(|number| self.by_number.get(&number).copied())
-            .filter(usable)
             .or_else(|| self.by_remote.get(&to)?.iter().copied().find(usable));
         let index = match found {
             Some(index) => index,
