@@ -20,7 +20,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// The largest message.
 const DATAGRAM: usize = 65_535;
 
-/// Watches until `count` notifications with state of `counted` have come.
+/// Watches until `count` notifications that `counted` is open have come.
 pub(super) async fn watch(
     server: SocketAddr,
     presentities: &[&str],
@@ -41,7 +41,7 @@ pub(super) async fn watch(
         };
         let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
         out.line(&format!("{}  {}", out.dim(&time), told.line(out)))?;
-        if told.presentity == counted && told.body.is_some() {
+        if told.presentity == counted && told.is_open() {
             seen += 1;
         }
         if count.is_some_and(|count| seen >= count) {
@@ -61,6 +61,11 @@ struct Told {
 }
 
 impl Told {
+    fn is_open(&self) -> bool {
+        let words = self.body.as_deref().and_then(words);
+        words.is_some_and(|words| words.starts_with("is open"))
+    }
+
     fn line(&self, out: Output) -> String {
         let who = self.presentity.trim_start_matches("sip:");
         match self.body.as_deref() {
