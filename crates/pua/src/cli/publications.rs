@@ -129,7 +129,9 @@ impl List {
         let mut cursor = Value::Null;
         loop {
             let got = u32::try_from(publications.len()).unwrap_or(u32::MAX);
-            let limit = self.limit.map_or(PAGE, |limit| (limit - got).min(PAGE));
+            let limit = self
+                .limit
+                .map_or(PAGE, |limit| limit.saturating_sub(got).min(PAGE));
             let mut page = self.connection.ask("pua:list", &self.params(limit, &cursor))?;
             if let Some(Value::Array(rows)) = page.get_mut("publications").map(Value::take) {
                 publications.extend(rows);

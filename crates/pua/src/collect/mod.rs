@@ -4,6 +4,7 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,12 +86,12 @@ impl Collect {
                 sample = machine.sample() => sample.map_err(unreadable)?,
             };
             let params = params(&self.presentity, &sample, self.lifetime(), self.id.as_deref());
+            done += 1;
             let answer = tokio::select! {
                 () = stop.asked() => break,
                 answer = self.call("pua:publish", params) => answer,
             };
-            self.tell(&sample, answer, done == 0)?;
-            done += 1;
+            self.tell(&sample, answer, done == 1)?;
             if self.count.is_some_and(|count| done >= count) {
                 return Ok(());
             }
@@ -104,7 +105,8 @@ impl Collect {
             }
             tokio::select! {
                 () = stop.asked() => {}
-                removed = self.call("pua:remove", params) => { removed?; }
+                // If it cannot be withdrawn, it soon lapses by itself.
+                _ = self.call("pua:remove", params) => {}
             }
         }
         Ok(())
@@ -146,10 +148,12 @@ impl Collect {
         if first || !failure.may_pass() {
             return Err(failure);
         }
-        eprintln!(
-            "{}; trying again in {} s",
-            failure.line(),
-            self.interval.as_secs()
+        let seconds = self.interval.as_secs();
+        // There is nowhere left to say that standard error is gone.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}; trying again in {seconds} s",
+            failure.line()
         );
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 mod fake;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -257,7 +257,10 @@ fn a_daemon_that_is_not_there_or_does_not_answer() {
         .output()
         .unwrap();
     assert_eq!(code(&by_environment), 0);
-    let nonsense = command(&["list"]).env("PUA_CONNECT", "nonsense").output().unwrap();
+    let nonsense = command(&["list"])
+        .env("PUA_CONNECT", "nonsense")
+        .output()
+        .unwrap();
     assert_eq!(code(&nonsense), 2, "{}", err(&nonsense));
 }
 
@@ -428,6 +431,36 @@ fn collect_publishes_this_machine() {
         &["collect", "nobody", "--count", "2", "--interval", "0.05"],
     );
     assert_eq!(code(&output), 5);
+}
+
+#[test]
+fn collect_withdraws_what_it_published_when_it_is_stopped() {
+    let fake = Fake::new(vec![granted(), granted()]);
+    let mut child = command(&[
+        "collect",
+        "sip:system@example.com",
+        "--interval",
+        "600",
+        "--connect",
+        &fake.address(),
+    ])
+    .stdout(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.starts_with("200 OK  CPU:"), "{line}");
+    let pid = i32::try_from(child.id()).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let requests = fake.requests();
+    assert_eq!(requests[1]["method"], "pua:remove");
+    assert_eq!(
+        requests[1]["params"]["presentity_uri"],
+        requests[0]["params"]["presentity_uri"]
+    );
 }
 
 #[test]
