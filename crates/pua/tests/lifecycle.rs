@@ -6,7 +6,10 @@ use std::io::Read;
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
-use common::{Daemon, PATIENCE, Server, configuration, directory, presence, read_message, receive, request, run_to_end, send, write};
+use common::{
+    Daemon, PATIENCE, Server, configuration, directory, presence, read_message, receive, request, run_to_end,
+    send, write,
+};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -24,7 +27,12 @@ fn the_ready_file_tells_what_is_bound_and_is_gone_at_the_end() {
     assert_eq!(daemon.ready["mi_datagram"][0], at("mi.sock"));
     assert_eq!(daemon.ready["mi_stream"], json!([at("stream.sock")]));
     assert_eq!(daemon.ready["server"], json!([]));
-    assert!(daemon.ready["http"][0].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(
+        daemon.ready["http"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait(), Some(0));
     for name in ["ready.json", "fifo", "mi.sock", "stream.sock"] {
@@ -70,6 +78,7 @@ fn publications_are_kept_where_that_is_the_policy() {
     assert!(server.udp.recv(&mut [0; 10]).is_err(), "nothing was sent");
 }
 
+/// R3903-71: a server that says nothing does not hold the end up.
 #[test]
 fn a_stop_does_not_wait_for_ever_and_tells_who_waits() {
     let server = Server::start();
@@ -80,7 +89,10 @@ fn a_stop_does_not_wait_for_ever_and_tells_who_waits() {
     server.receive();
     daemon.signal(Signal::SIGTERM);
     let answer = receive(&client);
-    assert!(answer["error"].is_object() || answer["result"].is_object(), "{answer}");
+    assert!(
+        answer["error"].is_object() || answer["result"].is_object(),
+        "{answer}"
+    );
     assert_eq!(daemon.wait(), Some(0));
 }
 
@@ -103,11 +115,17 @@ fn an_address_in_use_is_told_with_what_to_do() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let directory = directory();
-    let text = configuration(&directory, address, "").replace("udp:127.0.0.1:0\"]\n[store]", &format!("udp:{address}\"]\n[store]"));
+    let text = configuration(&directory, address, "").replace(
+        "udp:127.0.0.1:0\"]\n[store]",
+        &format!("udp:{address}\"]\n[store]"),
+    );
     let output = run_to_end(&directory, &text);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains(&format!("cannot listen on udp:{address}")), "{told}");
+    assert!(
+        told.contains(&format!("cannot listen on udp:{address}")),
+        "{told}"
+    );
     assert!(told.contains("another program"), "{told}");
     std::fs::remove_dir_all(directory).unwrap();
 }
@@ -138,7 +156,7 @@ fn connect(daemon: &Daemon) -> TcpStream {
     stream
 }
 
-/// R3261-010: what listens for UDP listens for TCP on the same port.
+/// R3261-100, R5626-01: what listens for UDP listens for TCP on the same port.
 #[test]
 fn requests_and_keep_alives_by_tcp() {
     let server = Server::start();

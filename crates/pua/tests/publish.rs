@@ -18,7 +18,11 @@ fn a_publish_by_unix_datagram_is_answered_with_the_servers_outcome() {
     let client = daemon.client();
     send(&client, &request("pua_publish", presence("alice", "<presence/>")));
     let publish = server.grant("tag1");
-    assert!(publish.text.starts_with("PUBLISH sip:alice@example.com SIP/2.0\r\n"));
+    assert!(
+        publish
+            .text
+            .starts_with("PUBLISH sip:alice@example.com SIP/2.0\r\n")
+    );
     assert_eq!(publish.header("Event"), Some("presence"));
     assert_eq!(publish.header("Content-Type"), Some("application/pidf+xml"));
     assert_eq!(publish.body(), "<presence/>");
@@ -27,7 +31,10 @@ fn a_publish_by_unix_datagram_is_answered_with_the_servers_outcome() {
         json!({"jsonrpc": "2.0", "result": {"reply": "200 OK", "ETag": "tag1", "Expires": 600}, "id": 1})
     );
 
-    send(&client, &request("pua_publish", presence("alice", "<presence><x/></presence>")));
+    send(
+        &client,
+        &request("pua_publish", presence("alice", "<presence><x/></presence>")),
+    );
     let update = server.grant("tag2");
     assert_eq!(update.header("SIP-If-Match"), Some("tag1"));
     assert_eq!(receive(&client)["result"]["ETag"], "tag2");
@@ -35,7 +42,10 @@ fn a_publish_by_unix_datagram_is_answered_with_the_servers_outcome() {
     let listed = daemon.call("pua:list", json!({}));
     let row = &listed["result"]["publications"][0];
     assert_eq!(row["presentity"], "sip:alice@example.com");
-    assert_eq!((&row["state"], &row["etag"]), (&json!("published"), &json!("tag2")));
+    assert_eq!(
+        (&row["state"], &row["etag"]),
+        (&json!("published"), &json!("tag2"))
+    );
     assert_eq!(row["revision"], 2);
     let shown = daemon.call(
         "pua:show",
@@ -156,11 +166,14 @@ fn a_batch_is_answered_as_one() {
     let answers = answers.as_array().unwrap();
     assert_eq!(answers.len(), 2, "the notification is not answered");
     for (id, answer) in answers.iter().enumerate() {
-        assert_eq!((&answer["id"], &answer["result"]["reply"]), (&json!(id), &json!("200 OK")));
+        assert_eq!(
+            (&answer["id"], &answer["result"]["reply"]),
+            (&json!(id), &json!("200 OK"))
+        );
     }
 }
 
-/// R3903-41, R3261-004: what does not fit into a datagram goes by TCP.
+/// R3261-101, R3261-108: what does not fit into a datagram goes by TCP.
 #[test]
 fn a_large_document_goes_by_tcp_and_the_connection_is_used_again() {
     let server = Server::start();
@@ -172,18 +185,24 @@ fn a_large_document_goes_by_tcp_and_the_connection_is_used_again() {
     let publish = read_message(&mut stream);
     assert!(publish.header("Via").unwrap().starts_with("SIP/2.0/TCP "));
     assert_eq!(publish.body(), body);
-    write(&mut stream, &publish.response("200 OK", "SIP-ETag: t1\r\nExpires: 600\r\n"));
+    write(
+        &mut stream,
+        &publish.response("200 OK", "SIP-ETag: t1\r\nExpires: 600\r\n"),
+    );
     assert_eq!(receive(&client)["result"]["ETag"], "t1");
 
     let body = format!("<presence>{}</presence>", "y".repeat(20_000));
     send(&client, &request("pua_publish", presence("alice", &body)));
     let update = read_message(&mut stream);
     assert_eq!(update.header("SIP-If-Match"), Some("t1"));
-    write(&mut stream, &update.response("200 OK", "SIP-ETag: t2\r\nExpires: 600\r\n"));
+    write(
+        &mut stream,
+        &update.response("200 OK", "SIP-ETag: t2\r\nExpires: 600\r\n"),
+    );
     assert_eq!(receive(&client)["result"]["ETag"], "t2");
 }
 
-/// R3261-017: an ICMP error ends the transaction.
+/// R3261-074: an ICMP error ends the transaction.
 #[test]
 fn a_server_that_is_not_there_is_told_at_once() {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -195,7 +214,10 @@ fn a_server_that_is_not_there_is_told_at_once() {
     assert!(start.elapsed() < Duration::from_secs(5), "not after Timer F");
     let reply = answer["result"]["reply"].as_str().unwrap();
     assert!(reply.starts_with("503 ") || reply.starts_with("408 "), "{answer}");
-    assert!(answer["result"]["next"].is_string() || answer["result"]["next"].is_object(), "{answer}");
+    assert!(
+        answer["result"]["next"].is_string() || answer["result"]["next"].is_object(),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -263,8 +263,12 @@ impl Daemon {
                 break;
             };
             let Submission {
-                payload, via, reply, ..
+                payload,
+                via,
+                client,
+                reply,
             } = submission;
+            tracing::trace!(?client, "request");
             match via {
                 Via::Http => self.counts.http += 1,
                 _ => self.counts.stream += 1,
@@ -354,7 +358,7 @@ impl Daemon {
         for transmit in self.turn.transmits.drain(..) {
             self.sip.send(now, transmit);
         }
-        self.sip.flush();
+        self.sip.flush(now);
     }
 
     fn release(&mut self, now: Instant) {
@@ -426,7 +430,7 @@ impl Daemon {
         for answer in self.desk.close() {
             self.deliver(now, answer);
         }
-        self.sip.flush();
+        self.sip.flush(now);
         if let Some(datagrams) = &mut self.datagrams {
             datagrams.flush(now);
         }

@@ -1,7 +1,6 @@
 //! What the front-ends hold of the engine: requests go in over a bounded channel.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,12 +16,6 @@ pub(crate) const QUEUE: usize = 4096;
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ClientKey {
-    /// Whoever writes to the FIFO.
-    Fifo,
-    /// A UNIX datagram client by the name of its socket; empty if it has none.
-    Unix(PathBuf),
-    /// A UDP client.
-    Udp(SocketAddr),
     /// A client of the stream socket by its process id; 0 if not known.
     Stream(u32),
     /// An HTTP client.
@@ -125,7 +118,7 @@ impl EngineHandle {
         )
     }
 
-    /// Hands a request over without waiting for room.
+    /// Hands a request over; a full queue is told at once, never waited for.
     ///
     /// # Errors
     /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
@@ -133,14 +126,6 @@ impl EngineHandle {
         self.submissions.try_send(submission).map_err(|_| Busy)?;
         self.bell.ring();
         Ok(())
-    }
-
-    /// As [`EngineHandle::try_submit`]: a full queue is told at once, never waited for.
-    ///
-    /// # Errors
-    /// [`Busy`] if [`QUEUE`] requests wait already or the engine has stopped.
-    pub(crate) async fn submit(&self, submission: Submission) -> Result<(), Busy> {
-        self.try_submit(submission)
     }
 
     /// Gives the engine a new configuration. What cannot change while it runs (listeners) is

@@ -220,6 +220,7 @@ fn bind_stream(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
             }
         }
     }
+    crate::mi::make_directory_of(path);
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;

@@ -48,6 +48,9 @@ pub(crate) type Loader = Arc<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 pub(crate) type LogLevelSwitch =
     Arc<dyn Fn(Option<pua_mi::command::LogLevel>) -> pua_mi::command::LogLevel + Send + Sync>;
 
+/// Told the addresses once the daemon serves.
+pub(crate) type OnReady = Box<dyn FnOnce(&Ready, EngineHandle) + Send>;
+
 /// What the engine needs of the program round it.
 pub(crate) struct Hooks {
     /// For SIGHUP.
@@ -55,7 +58,7 @@ pub(crate) struct Hooks {
     /// For `log_level`.
     pub(crate) log_level: LogLevelSwitch,
     /// Called once it serves.
-    pub(crate) on_ready: Option<Box<dyn FnOnce(&Ready, EngineHandle) + Send>>,
+    pub(crate) on_ready: Option<OnReady>,
 }
 
 /// The configuration asks for what cannot be had; exit code 3.

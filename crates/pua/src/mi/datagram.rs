@@ -90,11 +90,7 @@ impl Datagrams {
                 }
                 DatagramListen::Udp(address) => {
                     let socket = udp_socket(*address).map_err(fault)?;
-                    let mut port = UdpPort::new(socket).map_err(fault)?;
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    registry
-                        .register(&mut port.socket, token, interest)
-                        .map_err(fault)?;
+                    let port = UdpPort::new(socket, registry, token).map_err(fault)?;
                     ports.push(Port::Udp(Box::new(port)));
                 }
             }
@@ -123,13 +119,7 @@ impl Datagrams {
     pub(crate) fn on_event(&mut self, at: usize, event: &mio::event::Event) {
         match self.ports.get_mut(at) {
             Some(Port::Unix { readable, .. }) => *readable |= event.is_readable(),
-            Some(Port::Udp(port)) => {
-                port.readable |= event.is_readable();
-                port.troubled |= event.is_error();
-                if event.is_writable() {
-                    port.writable();
-                }
-            }
+            Some(Port::Udp(port)) => port.on_event(event),
             None => {}
         }
     }
@@ -225,10 +215,7 @@ impl Datagrams {
             }
         }
         while let Some(client) = self.backlog.due(now) {
-            loop {
-                let Some(bytes) = self.backlog.front(&client) else {
-                    break;
-                };
+            while let Some(bytes) = self.backlog.front(&client) {
                 match self.send_unix(&client, bytes) {
                     Ok(()) => {
                         self.sent += 1;
@@ -296,7 +283,7 @@ fn unix_port(
                 _ => return Err(DatagramError::InUse(path.to_owned())),
             }
         }
-        Err(_) => {}
+        Err(_) => super::make_directory_of(path),
     }
     let socket = std::os::unix::net::UnixDatagram::bind(path).map_err(&fault)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(&fault)?;

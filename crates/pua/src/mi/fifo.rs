@@ -207,6 +207,7 @@ fn make(settings: &config::Fifo) -> Result<(File, (u64, u64)), FifoError> {
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            super::make_directory_of(path);
             // Nobody but us until owner, group and mode are set.
             nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|e| system(e.into()))?;
         }

@@ -23,3 +23,15 @@ pub(crate) use translate::Clock;
 pub(crate) const TOKEN_FIFO: usize = 1;
 pub(crate) const TOKEN_DATAGRAM: usize = 0x100;
 pub(crate) const TOKEN_REPLY: usize = 0x1_0000;
+
+/// Makes the directory of a socket or FIFO if it is missing. What goes wrong here is told by what
+/// is made next.
+pub(crate) fn make_directory_of(path: &std::path::Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        let _ = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(directory);
+    }
+}

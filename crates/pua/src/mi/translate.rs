@@ -41,6 +41,8 @@ impl Clock {
 }
 
 /// What is to be done about a command.
+// Made once per call and taken apart at once: a box would cost more than the move.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(crate) enum Plan {
     /// The user agent does it and replies, unless the reply is given here.

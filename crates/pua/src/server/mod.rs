@@ -130,7 +130,7 @@ fn serve(mut poll: Poll, bound: Bound, mut server: Server, stop: &AtomicBool) ->
         for transmit in transmits.drain(..) {
             sip.send(now, transmit);
         }
-        sip.flush();
+        sip.flush(now);
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! ICMP errors of a UDP socket: told by the system's error queue where there is one (Linux), so
-//! that a refused datagram ends the transaction at once (RFC 3261 §18.4) and not after Timer F.
+//! ICMP errors of a UDP socket: told by the error queue that Linux has for it, so that a refused
+//! datagram ends the transaction at once (RFC 3261 §18.4) and not after Timer F.
 
 use std::os::fd::AsRawFd;
 
@@ -8,7 +8,12 @@ use pua_core::Unreachable;
 
 use super::udp::Undelivered;
 
-/// Asks for the error queue. Elsewhere than on Linux there is none and nothing is told.
+/// "Destination unreachable" of ICMP.
+const UNREACHABLE_V4: u8 = 3;
+/// "Destination unreachable" and "packet too big" of ICMPv6.
+const UNREACHABLE_V6: [u8; 2] = [1, 2];
+
+/// Asks for the error queue.
 pub(crate) fn enable(socket: &std::net::UdpSocket, v6: bool) -> std::io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt};
     if v6 {
@@ -37,15 +42,20 @@ pub(crate) fn drain(socket: &UdpSocket, mut sink: impl FnMut(Undelivered)) {
         };
         let Ok(controls) = message.cmsgs() else { continue };
         for control in controls {
-            let number = match control {
-                ControlMessageOwned::Ipv4RecvErr(error, _) => error.ee_errno,
-                ControlMessageOwned::Ipv6RecvErr(error, _) => error.ee_errno,
+            let (number, final_type) = match control {
+                ControlMessageOwned::Ipv4RecvErr(error, _) => {
+                    (error.ee_errno, error.ee_type == UNREACHABLE_V4)
+                }
+                ControlMessageOwned::Ipv6RecvErr(error, _) => {
+                    (error.ee_errno, UNREACHABLE_V6.contains(&error.ee_type))
+                }
                 _ => continue,
             };
-            sink(Undelivered {
-                to,
-                why: reason(nix::errno::Errno::from_raw(number.cast_signed())),
-            });
+            // RFC 3261 §18.4: source quench and time exceeded say nothing of the next attempt.
+            if final_type {
+                let why = reason(nix::errno::Errno::from_raw(number.cast_signed()));
+                sink(Undelivered { to, why });
+            }
         }
     }
 }

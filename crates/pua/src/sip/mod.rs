@@ -64,12 +64,7 @@ impl SipIo {
     pub(crate) fn new(registry: &Registry, bound: Bound) -> io::Result<SipIo> {
         let mut udp = Vec::new();
         for (at, socket) in bound.udp.into_iter().enumerate() {
-            let mut port = UdpPort::new(socket)?;
-            registry.register(
-                &mut port.socket,
-                Token(TOKEN_UDP + at),
-                Interest::READABLE | Interest::WRITABLE,
-            )?;
+            let port = UdpPort::new(socket, registry, Token(TOKEN_UDP + at))?;
             udp.push(port);
         }
         let mut streams = Streams::new(registry.try_clone()?, bound.tcp)?;
@@ -95,11 +90,7 @@ impl SipIo {
             }
         } else if token >= TOKEN_UDP {
             if let Some(port) = self.udp.get_mut(token - TOKEN_UDP) {
-                port.readable |= event.is_readable();
-                port.troubled |= event.is_error();
-                if event.is_writable() {
-                    port.writable();
-                }
+                port.on_event(event);
             }
         } else {
             return false;
@@ -158,8 +149,9 @@ impl SipIo {
         self.udp.get_mut(at)
     }
 
-    /// Sends the queued datagrams.
-    pub(crate) fn flush(&mut self) {
+    /// Sends what is queued.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        self.streams.flush(now, &mut self.lost);
         for port in &mut self.udp {
             port.flush(|failed| self.lost.push(undelivered(&failed)));
         }

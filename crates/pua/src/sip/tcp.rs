@@ -145,6 +145,21 @@ impl Streams {
         self.active = active;
     }
 
+    /// Writes what has been put into the queues since the last turn.
+    pub(crate) fn flush(&mut self, now: Instant, lost: &mut Vec<Lost>) {
+        for at in 0..self.active.len() {
+            let Some(&index) = self.active.get(at) else {
+                return;
+            };
+            let flushed = self.connections.get_mut(index).map(|c| c.flush(now));
+            if let Some(Err(ended)) = flushed {
+                self.close(index, ended, lost);
+            }
+        }
+        self.active
+            .retain(|&index| self.connections.get(index).is_some_and(|c| c.readable));
+    }
+
     fn accept(&mut self, now: Instant) {
         for at in 0..self.ports.len() {
             for _ in 0..ACCEPT {
@@ -335,3 +350,6 @@ impl Streams {
         self.schedule(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

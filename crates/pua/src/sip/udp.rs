@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
 use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use pua_core::Unreachable;
@@ -33,7 +34,9 @@ pub(crate) struct Undelivered {
 
 /// A bound UDP socket with its buffers.
 pub(crate) struct UdpPort {
-    pub(crate) socket: UdpSocket,
+    socket: UdpSocket,
+    registry: Registry,
+    token: Token,
     pub(crate) local: SocketAddr,
     /// More may be there to be read.
     pub(crate) readable: bool,
@@ -51,11 +54,17 @@ pub(crate) struct UdpPort {
 }
 
 impl UdpPort {
-    pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<UdpPort> {
+    /// Takes a bound socket over and registers it.
+    pub(crate) fn new(socket: std::net::UdpSocket, registry: &Registry, token: Token) -> io::Result<UdpPort> {
         let local = socket.local_addr()?;
         socket.set_nonblocking(true)?;
+        let mut socket = UdpSocket::from_std(socket);
+        // Not for writing: the system would tell of each datagram that has left its buffer.
+        registry.register(&mut socket, token, Interest::READABLE)?;
         Ok(UdpPort {
-            socket: UdpSocket::from_std(socket),
+            socket,
+            registry: registry.try_clone()?,
+            token,
             local,
             readable: true,
             troubled: false,
@@ -119,9 +128,26 @@ impl UdpPort {
         }
     }
 
-    /// The system has room again.
-    pub(crate) fn writable(&mut self) {
-        self.blocked = false;
+    /// Takes a readiness event in.
+    pub(crate) fn on_event(&mut self, event: &mio::event::Event) {
+        self.readable |= event.is_readable();
+        self.troubled |= event.is_error();
+        if self.blocked && event.is_writable() {
+            self.blocked = false;
+            self.watch(Interest::READABLE);
+        }
+    }
+
+    /// The system has no room: told when it has again.
+    fn block(&mut self) {
+        self.blocked = true;
+        self.watch(Interest::READABLE | Interest::WRITABLE);
+    }
+
+    fn watch(&mut self, interest: Interest) {
+        if let Err(error) = self.registry.reregister(&mut self.socket, self.token, interest) {
+            tracing::error!(%error, "a UDP socket cannot be polled");
+        }
     }
 
     /// Sends what waits, until the system takes no more.
@@ -138,7 +164,7 @@ impl UdpPort {
                     self.queue.drain(..count.min(self.queue.len()));
                     again = false;
                 }
-                Err(Errno::EAGAIN | Errno::ENOBUFS) => self.blocked = true,
+                Err(Errno::EAGAIN | Errno::ENOBUFS) => self.block(),
                 Err(Errno::EINTR) => {}
                 // Perhaps an ICMP error of an earlier datagram, told in passing; it is told once.
                 Err(_) if !again => {
@@ -207,3 +233,6 @@ pub(crate) fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
 pub(crate) fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
+
+#[cfg(test)]
+mod tests;

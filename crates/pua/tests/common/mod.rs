@@ -18,19 +18,19 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 /// How long anything may take before a test gives it up.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A daemon of its own directory.
-pub struct Daemon {
+pub(crate) struct Daemon {
     directory: PathBuf,
     child: Option<Child>,
     /// The ready file's content.
-    pub ready: Value,
+    pub(crate) ready: Value,
     clients: AtomicU32,
 }
 
 /// A directory for one test.
-pub fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("pua-serve-{}-{number}", std::process::id()));
@@ -39,7 +39,7 @@ pub fn directory() -> PathBuf {
 }
 
 /// A configuration with every part on ports of the system's choice, publishing to `server`.
-pub fn configuration(directory: &Path, server: SocketAddr, more: &str) -> String {
+pub(crate) fn configuration(directory: &Path, server: SocketAddr, more: &str) -> String {
     let at = directory.display();
     format!(
         r#"presence_server = "sip:{server}"
@@ -75,29 +75,27 @@ fn command(directory: &Path, configuration: &str) -> Command {
 }
 
 /// Runs a daemon that is expected to end by itself.
-pub fn run_to_end(directory: &Path, configuration: &str) -> Output {
+pub(crate) fn run_to_end(directory: &Path, configuration: &str) -> Output {
     command(directory, configuration).output().unwrap()
 }
 
 impl Daemon {
     /// Starts a daemon that publishes to `server` and waits until it serves.
-    pub fn start(server: SocketAddr) -> Daemon {
+    pub(crate) fn start(server: SocketAddr) -> Daemon {
         Daemon::start_with(server, "")
     }
 
     /// As [`Daemon::start`], with more configuration.
-    pub fn start_with(server: SocketAddr, more: &str) -> Daemon {
+    pub(crate) fn start_with(server: SocketAddr, more: &str) -> Daemon {
         let directory = directory();
         let text = configuration(&directory, server, more);
         Daemon::start_in(directory, &text)
     }
 
     /// Starts a daemon with this configuration.
-    pub fn start_in(directory: PathBuf, configuration: &str) -> Daemon {
+    pub(crate) fn start_in(directory: PathBuf, configuration: &str) -> Daemon {
         let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
-        watch
-            .add_watch(&directory, AddWatchFlags::IN_MOVED_TO)
-            .unwrap();
+        watch.add_watch(&directory, AddWatchFlags::IN_MOVED_TO).unwrap();
         let mut child = command(&directory, configuration)
             .stderr(Stdio::null())
             .spawn()
@@ -120,18 +118,18 @@ impl Daemon {
     }
 
     /// A file in the daemon's directory.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
     /// The address that SIP is spoken on, which UDP and TCP share.
-    pub fn sip(&self) -> SocketAddr {
+    pub(crate) fn sip(&self) -> SocketAddr {
         let first = self.ready["sip"][0].as_str().unwrap();
         first.split_once(':').unwrap().1.parse().unwrap()
     }
 
     /// A client of the UNIX datagram socket.
-    pub fn client(&self) -> UnixDatagram {
+    pub(crate) fn client(&self) -> UnixDatagram {
         let number = self.clients.fetch_add(1, Ordering::Relaxed);
         let client = UnixDatagram::bind(self.path(&format!("client{number}"))).unwrap();
         client.connect(self.path("mi.sock")).unwrap();
@@ -140,19 +138,19 @@ impl Daemon {
     }
 
     /// Makes one call by UNIX datagram and waits for its answer.
-    pub fn call(&self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&self, method: &str, params: Value) -> Value {
         let client = self.client();
         send(&client, &request(method, params));
         receive(&client)
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.as_ref().unwrap().id();
         kill(Pid::from_raw(id.cast_signed()), signal).unwrap();
     }
 
     /// Waits for the daemon's end; its exit code.
-    pub fn wait(&mut self) -> Option<i32> {
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.take().unwrap().wait().unwrap().code()
     }
 }
@@ -168,12 +166,12 @@ impl Drop for Daemon {
 }
 
 /// A JSON-RPC request.
-pub fn request(method: &str, params: Value) -> Value {
+pub(crate) fn request(method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 
 /// The parameters of a publish call.
-pub fn presence(user: &str, body: &str) -> Value {
+pub(crate) fn presence(user: &str, body: &str) -> Value {
     json!({
         "presentity_uri": format!("sip:{user}@example.com"),
         "expires": "600",
@@ -183,11 +181,11 @@ pub fn presence(user: &str, body: &str) -> Value {
     })
 }
 
-pub fn send(client: &UnixDatagram, request: &Value) {
+pub(crate) fn send(client: &UnixDatagram, request: &Value) {
     client.send(request.to_string().as_bytes()).unwrap();
 }
 
-pub fn receive(client: &UnixDatagram) -> Value {
+pub(crate) fn receive(client: &UnixDatagram) -> Value {
     let mut buffer = vec![0; 100_000];
     let count = client.recv(&mut buffer).expect("an answer");
     serde_json::from_slice(&buffer[..count]).unwrap()
@@ -195,14 +193,14 @@ pub fn receive(client: &UnixDatagram) -> Value {
 
 /// A request as the test's presence server has received it.
 #[derive(Debug)]
-pub struct Request {
-    pub text: String,
+pub(crate) struct Request {
+    pub(crate) text: String,
     from: Option<SocketAddr>,
 }
 
 impl Request {
     /// The first value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.text
             .lines()
             .take_while(|line| !line.is_empty())
@@ -210,12 +208,12 @@ impl Request {
     }
 
     /// What comes after the head.
-    pub fn body(&self) -> &str {
+    pub(crate) fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").unwrap().1
     }
 
     /// A response with these further header lines.
-    pub fn response(&self, status: &str, more: &str) -> String {
+    pub(crate) fn response(&self, status: &str, more: &str) -> String {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             let value = self.header(name).unwrap();
@@ -227,13 +225,13 @@ impl Request {
 }
 
 /// A presence server that does what the test says.
-pub struct Server {
-    pub udp: UdpSocket,
-    pub tcp: TcpListener,
+pub(crate) struct Server {
+    pub(crate) udp: UdpSocket,
+    pub(crate) tcp: TcpListener,
 }
 
 impl Server {
-    pub fn start() -> Server {
+    pub(crate) fn start() -> Server {
         for _ in 0..100 {
             let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
             if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
@@ -244,12 +242,12 @@ impl Server {
         panic!("no port is free for UDP and TCP");
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.udp.local_addr().unwrap()
     }
 
     /// The next request by UDP.
-    pub fn receive(&self) -> Request {
+    pub(crate) fn receive(&self) -> Request {
         let mut buffer = vec![0; 65_536];
         let (count, from) = self.udp.recv_from(&mut buffer).expect("a request");
         Request {
@@ -259,15 +257,13 @@ impl Server {
     }
 
     /// Answers a request that came by UDP.
-    pub fn respond(&self, request: &Request, status: &str, more: &str) {
+    pub(crate) fn respond(&self, request: &Request, status: &str, more: &str) {
         let text = request.response(status, more);
-        self.udp
-            .send_to(text.as_bytes(), request.from.unwrap())
-            .unwrap();
+        self.udp.send_to(text.as_bytes(), request.from.unwrap()).unwrap();
     }
 
     /// Takes the next request and grants it.
-    pub fn grant(&self, etag: &str) -> Request {
+    pub(crate) fn grant(&self, etag: &str) -> Request {
         let request = self.receive();
         let expires = request.header("Expires").unwrap_or("600").to_owned();
         self.respond(
@@ -280,7 +276,7 @@ impl Server {
 }
 
 /// The next message of a stream.
-pub fn read_message(stream: &mut TcpStream) -> Request {
+pub(crate) fn read_message(stream: &mut TcpStream) -> Request {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut bytes = Vec::new();
     let mut buffer = [0; 65_536];
@@ -302,6 +298,6 @@ pub fn read_message(stream: &mut TcpStream) -> Request {
 }
 
 /// Writes a whole text.
-pub fn write(stream: &mut TcpStream, text: &str) {
+pub(crate) fn write(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }
