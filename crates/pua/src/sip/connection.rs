@@ -99,9 +99,14 @@ impl Connection {
         self.phase == Phase::Connecting
     }
 
-    /// Whether it ends once the answers to the messages of this turn have been sent.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.phase == Phase::Closing && self.owes
+    /// Whether there is something to do without a new event: bytes to be read, or its end once the
+    /// answers to the messages of this turn have been sent.
+    pub(crate) fn is_busy(&self) -> bool {
+        match self.phase {
+            Phase::Connecting => false,
+            Phase::Open => self.readable,
+            Phase::Closing => self.readable || self.owes,
+        }
     }
 
     /// Whether messages other than answers may be put into its queue.

@@ -133,7 +133,7 @@ impl Streams {
                 })
                 .and_then(|()| connection.flush(now));
             match result {
-                Ok(()) => (connection.readable && !connection.is_connecting()) || connection.is_ending(),
+                Ok(()) => connection.is_busy(),
                 Err(ended) => {
                     self.close(index, ended, lost);
                     false
@@ -157,7 +157,7 @@ impl Streams {
             }
         }
         self.active
-            .retain(|&index| self.connections.get(index).is_some_and(|c| c.readable));
+            .retain(|&index| self.connections.get(index).is_some_and(Connection::is_busy));
     }
 
     fn accept(&mut self, now: Instant) {
