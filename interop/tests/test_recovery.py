@@ -1,5 +1,8 @@
 """What the daemon does by itself when the presence server forgets, refuses, or is silent."""
 
+import socket
+import time
+
 from harness.case import LabCase
 from harness.documents import pidf
 from harness.sip import body, header
@@ -73,6 +76,24 @@ class Recovery(LabCase):
             answer = daemon.publish(PRESENTITY, pidf(PRESENTITY, note))
             self.assertEqual(answer["result"]["reply"], "200 OK", answer)
         self.assertEqual(len(server.requests), 2)
+
+    def test_a_connection_that_is_never_made_is_told_before_timer_f(self):
+        # Linux drops what it cannot queue: with a full backlog a connection is neither made nor refused.
+        full = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.addCleanup(full.close)
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        daemon = self.daemon("sip:127.0.0.1:%d;transport=tcp" % full.getsockname()[1])
+        began = time.monotonic()
+        answer = daemon.publish(PRESENTITY, pidf(PRESENTITY, "x"))
+        self.assertLess(time.monotonic() - began, 16, answer)
+        self.assertRegex(answer["result"]["reply"], r"\A(408|503) ", answer)
+        self.assertEqual(answer["result"]["next"], "retry", answer)
 
     def test_a_silent_server_is_told_as_408_within_the_timeout_asked(self):
         server = self.scripted_server(lambda request, number: None)
