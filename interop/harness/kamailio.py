@@ -27,14 +27,16 @@ def make_database(path, *schemas, edit=lambda sql: sql):
 class PresenceServer:
     """Kamailio with its presence modules, UDP and TCP on one port of loopback."""
 
-    def __init__(self, run_dir, digest=False, min_expires=1, max_expires=3600):
+    def __init__(self, run_dir, digest=False, algorithm=None, qop=1, min_expires=1, max_expires=3600):
         self.run_dir = pathlib.Path(run_dir)
         self.database = self.run_dir / "presence.db"
         self.port = free_port()
         self.defines = [f"PORT={self.port}", f'DBURL="sqlite:///{self.database}"', f'SERVER="sip:127.0.0.1:{self.port}"',
                         f"MIN_EXPIRES={min_expires}", f"MAX_EXPIRES={max_expires}"]
         if digest:
-            self.defines.append("AUTH=1")
+            self.defines += ["AUTH=1", f'QOP="{qop}"']
+            if algorithm:
+                self.defines.append(f'ALGORITHM="{algorithm}"')
         self.process = None
 
     def start(self, empty=True):

@@ -93,6 +93,29 @@ class OverTcpWithDigest(Life, KamailioCase):
     digest = True
 
 
+class OtherDigests(LabCase):
+    def life(self, **digest):
+        server = self.kamailio(digest=True, **digest)
+        daemon = self.daemon(server.uri(), credentials=[("lab", "lab", "secret")])
+        first = daemon.publish(PRESENTITY, pidf(PRESENTITY, "one"))
+        self.assertEqual(first["result"]["reply"], "200 OK", first)
+        second = daemon.publish(PRESENTITY, pidf(PRESENTITY, "two"))
+        self.assertEqual(second["result"]["reply"], "200 OK", second)
+        removed = daemon.publish(PRESENTITY, expires=0)
+        self.assertEqual(removed["result"]["reply"], "200 OK", removed)
+        self.assertEqual([seen["user"] for seen in server.seen()], ["", "lab", "lab", "lab"])
+        self.assertEqual([seen["length"] == "0" for seen in server.seen()], [False, False, False, True])
+
+    def test_sha_256(self):
+        self.life(algorithm="SHA-256")
+
+    def test_auth_int_with_a_body_and_without(self):
+        self.life(qop=16)
+
+    def test_auth_int_with_sha_256(self):
+        self.life(qop=16, algorithm="SHA-256")
+
+
 class OtherPackages(KamailioCase):
     def test_dialog_and_message_summary_reach_their_watchers(self):
         server, daemon = self.laboratory()

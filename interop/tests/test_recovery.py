@@ -29,6 +29,33 @@ class Recovery(LabCase):
         watcher = self.watcher(server.port, PRESENTITY)
         watcher.wait_notify("through the storm")
 
+    def test_a_restarted_server_is_reached_over_a_new_connection(self):
+        server = self.kamailio()
+        daemon = self.daemon(server.uri("tcp"))
+        self.assertEqual(daemon.publish(PRESENTITY, pidf(PRESENTITY, "before"))["result"]["reply"], "200 OK")
+        server.stop()
+        server.start(empty=True)
+        answer = daemon.publish(PRESENTITY, pidf(PRESENTITY, "after"))
+        self.assertEqual(answer["result"]["reply"], "200 OK", answer)
+        self.assertIn("after", until("the publication at the server", lambda: server.rows("bob"))[0]["body"])
+
+    def test_a_server_that_is_away_is_told_at_once_and_gets_the_state_when_it_is_back(self):
+        for transport in ("udp", "tcp"):
+            presentity = f"sip:{transport}@interop.example"
+            server = self.kamailio()
+            server.stop()
+            daemon = self.daemon(server.uri(transport))
+            began = time.monotonic()
+            answer = daemon.publish(presentity, pidf(presentity, "patient"))
+            self.assertLess(time.monotonic() - began, 10, answer)
+            self.assertRegex(answer["result"]["reply"], r"\A(503|408) ", answer)
+            self.assertEqual(answer["result"]["next"], "retry", answer)
+            server.start(empty=True)
+            rows = until("the publication at the server", lambda: server.rows(transport), 60)
+            self.assertIn("patient", rows[0]["body"])
+            daemon.stop()
+            server.stop()
+
     def test_a_wrong_password_is_told_after_two_requests(self):
         server = self.kamailio(digest=True)
         daemon = self.daemon(server.uri(), credentials=[("lab", "lab", "wrong")])
