@@ -1,0 +1,48 @@
+//! The durable store: what a restarted daemon would read.
+
+use std::collections::BTreeMap;
+
+use pua_core::{Change, PublicationName, PublicationRecord};
+
+/// Records by key.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    records: BTreeMap<u64, PublicationRecord>,
+}
+
+impl Store {
+    /// Applies one change as the program's store does.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put(record) => {
+                self.records.insert(record.key, *record);
+            }
+            Change::Granted {
+                key,
+                etag,
+                expires_at,
+                cseq,
+            } => {
+                if let Some(record) = self.records.get_mut(&key) {
+                    record.etag = etag;
+                    record.expires_at = expires_at;
+                    record.cseq = cseq;
+                }
+            }
+            Change::Delete { key } => {
+                self.records.remove(&key);
+            }
+        }
+    }
+
+    /// All records, by key.
+    pub fn records(&self) -> impl Iterator<Item = &PublicationRecord> {
+        self.records.values()
+    }
+
+    /// The record of a publication.
+    #[must_use]
+    pub fn named(&self, name: &PublicationName) -> Option<&PublicationRecord> {
+        self.records.values().find(|record| record.name == *name)
+    }
+}
