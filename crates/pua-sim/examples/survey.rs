@@ -7,7 +7,12 @@ use pua_sim::{Bug, live};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |index: usize, usual| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number = |index: usize, usual| {
+        arguments
+            .get(index)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(usual)
+    };
     let (first, lives) = (number(0, 0u64), number(1, 1000));
     let bug = arguments
         .get(2)

@@ -88,7 +88,11 @@ impl Compositor {
         let challenger = policy.digest.as_ref().map(|(_, _, lifetime)| {
             let config = ChallengerConfig {
                 realm: "example.com".to_owned(),
-                algorithms: vec![if rng.random() { Algorithm::Sha256 } else { Algorithm::Md5 }],
+                algorithms: vec![if rng.random() {
+                    Algorithm::Sha256
+                } else {
+                    Algorithm::Md5
+                }],
                 nonce_lifetime: *lifetime,
                 auth_int: rng.random(),
                 ..ChallengerConfig::default()
@@ -124,7 +128,11 @@ impl Compositor {
     /// When a publication ends next.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        self.held.values().flat_map(BTreeMap::values).map(|held| held.expires_at).min()
+        self.held
+            .values()
+            .flat_map(BTreeMap::values)
+            .map(|held| held.expires_at)
+            .min()
     }
 
     /// Drops what is over.
@@ -189,7 +197,11 @@ impl Compositor {
             bytes,
         };
         if let Some((_, answer)) = self.answered.get(&branch) {
-            return answer.clone().map(|answer| (Duration::ZERO, send(answer))).into_iter().collect();
+            return answer
+                .clone()
+                .map(|answer| (Duration::ZERO, send(answer)))
+                .into_iter()
+                .collect();
         }
         let hop = Hop {
             transport: flow.transport,
@@ -261,7 +273,10 @@ impl Compositor {
         }
         let held = self.held.entry(resource.clone()).or_default();
         held.retain(|_, publication| publication.expires_at > now);
-        let if_match = message.headers.text(HeaderName::SipIfMatch).map(|tag| tag.into_owned());
+        let if_match = message
+            .headers
+            .text(HeaderName::SipIfMatch)
+            .map(|tag| tag.into_owned());
         if if_match.as_ref().is_some_and(|tag| !held.contains_key(tag)) {
             return refuse(412, &[]);
         }
@@ -278,7 +293,13 @@ impl Compositor {
             (None, _, None) => return refuse(400, &[]),
             (Some(tag), 0, _) => {
                 held.remove(tag);
-                return refuse(200, &[(HeaderName::Expires, "0".to_owned()), (HeaderName::SipETag, self.tag())]);
+                return refuse(
+                    200,
+                    &[
+                        (HeaderName::Expires, "0".to_owned()),
+                        (HeaderName::SipETag, self.tag()),
+                    ],
+                );
             }
             (None, 0, Some(_)) => return refuse(200, &[(HeaderName::Expires, "0".to_owned())]),
             _ => {}
@@ -313,7 +334,11 @@ impl Compositor {
         } else {
             rows.push((HeaderName::SipETag, tag));
         }
-        let code = if self.chance(self.behaviour.bad_expires) { 299 } else { 200 };
+        let code = if self.chance(self.behaviour.bad_expires) {
+            299
+        } else {
+            200
+        };
         refuse(code, &rows)
     }
 
@@ -321,7 +346,8 @@ impl Compositor {
     fn grant(&mut self, asked: u32) -> (Vec<(HeaderName, String)>, u32) {
         let granted = asked.min(self.policy.max).max(1);
         let expires = |seconds: u32| vec![(HeaderName::Expires, seconds.to_string())];
-        if self.chance(self.behaviour.bad_expires) {
+        // So much that no life sees the end of it is not granted by mistake.
+        if self.chance(self.behaviour.bad_expires) && asked <= 2 * self.policy.max {
             return match self.rng.random_range(0..4) {
                 // Not said: as much as was asked for.
                 0 => (Vec::new(), asked),
@@ -361,7 +387,12 @@ impl Compositor {
         let rows: Vec<_> = challenger
             .challenges(now, verdict == Verdict::Stale)
             .into_iter()
-            .map(|row| (HeaderName::WwwAuthenticate, String::from_utf8_lossy(&row).into_owned()))
+            .map(|row| {
+                (
+                    HeaderName::WwwAuthenticate,
+                    String::from_utf8_lossy(&row).into_owned(),
+                )
+            })
             .collect();
         Some(plain(401, message, flow, &rows))
     }
@@ -369,7 +400,14 @@ impl Compositor {
 
 fn plain(code: u16, message: &Message<'_>, flow: &Flow, rows: &[(HeaderName, String)]) -> Bytes {
     let mut out = Vec::with_capacity(512);
-    let mut printer = response(&mut out, code, sip_wire::reason_phrase(code), message, flow, Some("srv"));
+    let mut printer = response(
+        &mut out,
+        code,
+        sip_wire::reason_phrase(code),
+        message,
+        flow,
+        Some("srv"),
+    );
     for (name, value) in rows {
         printer.header(*name, value);
     }

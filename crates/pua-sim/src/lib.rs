@@ -11,6 +11,8 @@
 //! views in the end. How good they are is measured by bugs planted at the seam between core and
 //! network ([`Bug`]).
 
+mod apply;
+mod carry;
 mod check;
 mod compositor;
 mod document;

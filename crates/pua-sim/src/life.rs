@@ -147,7 +147,11 @@ impl Life {
                 2 => rng.random_range(0.0..0.3),
                 _ => 0.5,
             },
-            duplication: if rng.random() { rng.random_range(0.0..0.3) } else { 0.0 },
+            duplication: if rng.random() {
+                rng.random_range(0.0..0.3)
+            } else {
+                0.0
+            },
             near: rng.random_range(1..40),
             far: rng.random_range(40..far),
         };
@@ -162,7 +166,11 @@ impl Life {
             names: names(rng),
             steps: Vec::new(),
             calm: Duration::from_secs(rng.random_range(20..400)),
-            resolver_fails: if rng.random_bool(0.3) { rng.random_range(0.0..0.6) } else { 0.0 },
+            resolver_fails: if rng.random_bool(0.3) {
+                rng.random_range(0.0..0.6)
+            } else {
+                0.0
+            },
             resolver_ttl: [1, 30, 300, 3600][rng.random_range(0..4)],
             resolver_shuffles: rng.random(),
             tcp: rng.random_bool(0.2),
@@ -197,7 +205,13 @@ fn policy(rng: &mut StdRng, max: u32) -> Policy {
 }
 
 fn behaviour(rng: &mut StdRng) -> Behaviour {
-    let mut some = |most: f64| if rng.random_bool(0.4) { rng.random_range(0.0..most) } else { 0.0 };
+    let mut some = |most: f64| {
+        if rng.random_bool(0.4) {
+            rng.random_range(0.0..most)
+        } else {
+            0.0
+        }
+    };
     Behaviour {
         silent: some(0.2),
         unavailable: some(0.3),
@@ -260,7 +274,9 @@ fn steps(rng: &mut StdRng, life: &Life) -> Vec<Step> {
             },
             _ => What::Publish {
                 publication,
-                document: rng.random_bool(0.85).then(|| if rng.random_bool(0.15) { 1500 } else { 0 }),
+                document: rng
+                    .random_bool(0.85)
+                    .then(|| if rng.random_bool(0.15) { 1500 } else { 0 }),
                 lifetime: lifetime(rng),
                 wait,
                 timeout,

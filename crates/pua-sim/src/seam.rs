@@ -108,13 +108,19 @@ impl Parts {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.rows.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.rows
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn set(&mut self, name: &str, value: &str) {
         match self.rows.iter_mut().find(|(n, _)| n == name) {
             Some((_, old)) => *old = value.to_owned(),
-            None => self.rows.insert(self.rows.len().saturating_sub(1), (name.to_owned(), value.to_owned())),
+            None => self.rows.insert(
+                self.rows.len().saturating_sub(1),
+                (name.to_owned(), value.to_owned()),
+            ),
         }
     }
 
@@ -196,7 +202,7 @@ impl Seam {
                 Output::Persist(Change::Delete { .. }) if bug == Bug::EndsNotStored => {}
                 Output::Reply(id, reply) => {
                     self.replies += 1;
-                    let tenth = self.replies % 10 == 0;
+                    let tenth = self.replies.is_multiple_of(10);
                     if tenth && bug == Bug::RepliesTwice {
                         left.push(Output::Reply(id, reply.clone()));
                     }
@@ -212,7 +218,8 @@ impl Seam {
     }
 
     fn transmit(&mut self, bug: Bug, mut transmit: Transmit, left: &mut Vec<Output>) {
-        let Some(mut parts) = Parts::of(&transmit.bytes).filter(|parts| parts.start.starts_with("PUBLISH")) else {
+        let Some(mut parts) = Parts::of(&transmit.bytes).filter(|parts| parts.start.starts_with("PUBLISH"))
+        else {
             left.push(Output::Transmit(transmit));
             return;
         };
@@ -235,7 +242,11 @@ impl Seam {
             cseq: parts.get("CSeq").unwrap_or_default().to_owned(),
             branch: branch.clone(),
             tag: parts.get("SIP-If-Match").map(str::to_owned),
-            body: if parts.body.is_empty() { last.body.clone() } else { parts.body.clone() },
+            body: if parts.body.is_empty() {
+                last.body.clone()
+            } else {
+                parts.body.clone()
+            },
             kind: parts.get("Content-Type").map_or(last.kind.clone(), str::to_owned),
             asked: parts.get("Expires").unwrap_or_default().to_owned(),
         };
@@ -253,10 +264,16 @@ impl Seam {
                     parts.set("SIP-If-Match", old);
                 }
             }
-            Bug::BodyInRefresh if refreshes && !last.body.is_empty() => parts.set_body(Some(&last.kind), &last.body),
-            Bug::SameBranch if last.cseq == now.cseq && !last.branch.is_empty() => parts.set_branch(&last.branch),
+            Bug::BodyInRefresh if refreshes && !last.body.is_empty() => {
+                parts.set_body(Some(&last.kind), &last.body)
+            }
+            Bug::SameBranch if last.cseq == now.cseq && !last.branch.is_empty() => {
+                parts.set_branch(&last.branch)
+            }
             Bug::ModifyWithoutBody if modifies => parts.set_body(None, b""),
-            Bug::StaleDocument if modifies && !last.body.is_empty() => parts.set_body(Some(&last.kind), &last.body),
+            Bug::StaleDocument if modifies && !last.body.is_empty() => {
+                parts.set_body(Some(&last.kind), &last.body)
+            }
             Bug::RemoveByExpiry if removes => parts.set("Expires", "60"),
             _ => {}
         }

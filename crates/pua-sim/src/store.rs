@@ -21,12 +21,14 @@ impl Store {
                 key,
                 etag,
                 expires_at,
+                revision,
                 cseq,
             } => {
                 if let Some(record) = self.records.get_mut(&key) {
                     record.etag = etag;
                     record.expires_at = expires_at;
                     record.cseq = cseq;
+                    record.published_revision = revision;
                 }
             }
             Change::Delete { key } => {

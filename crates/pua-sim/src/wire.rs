@@ -3,6 +3,8 @@
 //! It reads the messages with `sip-wire` and knows nothing of the core's state: it keeps its own
 //! account of requests in flight, Call-IDs, branches, entity-tags and times of quiet.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -16,6 +18,10 @@ use crate::violation::Violation;
 
 /// 64·T1.
 const TIMER_F: Duration = Duration::from_secs(32);
+
+/// All publications move to another server when one of their requests fails. Answers that were
+/// on their way then may still come from the first.
+const MOVED: Duration = Duration::from_secs(120);
 
 /// The operations of RFC 3903 §4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub(crate) struct Chain {
     server: Option<IpAddr>,
     /// The latest revision that a server has acknowledged.
     pub(crate) acknowledged: u64,
+    /// The core knows of that: it was not killed since.
+    known: bool,
     /// The code of the last final response.
     pub(crate) last: Option<u16>,
     /// The branch of the last request.
@@ -152,9 +160,14 @@ impl Wire {
         if let Some(flight) = self.flights.get_mut(&branch) {
             // R3903-24.
             return if flight.bytes != *bytes {
-                Err(bad("a branch used again for another request, or a retransmission that differs,".to_owned()))
+                Err(bad(
+                    "a branch used again for another request, or a retransmission that differs,".to_owned(),
+                ))
             } else if flight.hop != hop {
-                Err(bad(format!("a retransmission to {hop} instead of {}", flight.hop)))
+                Err(bad(format!(
+                    "a retransmission to {hop} instead of {}",
+                    flight.hop
+                )))
             } else if flight.end(now).is_some() {
                 Err(bad("a retransmission after the end".to_owned()))
             } else if hop.transport == Transport::Tcp {
@@ -168,7 +181,9 @@ impl Wire {
             };
         }
         let headers = &message.headers;
-        let slot = Uri::parse(line.uri).map_err(|_| bad("bad Request-URI".to_owned()))?.key();
+        let slot = Uri::parse(line.uri)
+            .map_err(|_| bad("bad Request-URI".to_owned()))?
+            .key();
         let if_match = headers.text(HeaderName::SipIfMatch).map(|tag| tag.into_owned());
         let expires = headers.get(HeaderName::Expires).and_then(DeltaSeconds::parse);
         let Some(asked) = expires.map(DeltaSeconds::seconds) else {
@@ -178,10 +193,16 @@ impl Wire {
             (line.method == Method::Publish, "another method than PUBLISH"),
             (via.has_cookie(), "no magic cookie"),
             (headers.vias().count() == 1, "several Vias"),
-            (via.transport.eq_ignore_ascii_case(hop.transport.via_token()), "another transport in Via"),
+            (
+                via.transport.eq_ignore_ascii_case(hop.transport.via_token()),
+                "another transport in Via",
+            ),
             (headers.all(HeaderName::Event).count() == 1, "not one Event"),
             (headers.all(HeaderName::Expires).count() == 1, "not one Expires"),
-            (headers.all(HeaderName::SipIfMatch).count() <= 1, "several SIP-If-Match"),
+            (
+                headers.all(HeaderName::SipIfMatch).count() <= 1,
+                "several SIP-If-Match",
+            ),
             (essentials.to_tag.is_none(), "a To tag"),
             (essentials.from_tag.is_some(), "no From tag"),
             (essentials.max_forwards == Some(70), "Max-Forwards"),
@@ -189,7 +210,10 @@ impl Wire {
             (!headers.has(HeaderName::RecordRoute), "Record-Route"),
             (!headers.has(HeaderName::SubscriptionState), "Subscription-State"),
             (headers.has(HeaderName::ContentLength), "no Content-Length"),
-            (headers.has(HeaderName::ContentType) != message.body.is_empty(), "Content-Type and body"),
+            (
+                headers.has(HeaderName::ContentType) != message.body.is_empty(),
+                "Content-Type and body",
+            ),
         ];
         if let Some((_, what)) = rules.iter().find(|(holds, _)| !holds) {
             return Err(bad((*what).to_owned()));
@@ -220,10 +244,25 @@ impl Wire {
         if before.is_some_and(|before| before.end(now).is_none()) {
             return Err(bad("a second PUBLISH in flight".to_owned()));
         }
-        self.check_cseq(now, &essentials.call_id, essentials.cseq.number, &if_match, &message).map_err(&bad)?;
+        self.check_cseq(
+            now,
+            essentials.call_id,
+            essentials.cseq.number,
+            &if_match,
+            &message,
+        )
+        .map_err(&bad)?;
         self.check_quiet(now, hop.addr.ip(), publication).map_err(&bad)?;
-        self.check_tag(now, hop.addr.ip(), publication, &slot, operation, &if_match).map_err(&bad)?;
+        self.check_tag(now, hop.addr.ip(), publication, &slot, operation, &if_match)
+            .map_err(&bad)?;
         let chain = self.chains.entry(publication).or_default();
+        // R3903-04.
+        if operation == Operation::Modify
+            && chain.known
+            && marked.is_some_and(|(_, revision)| revision == chain.acknowledged)
+        {
+            return Err(bad("a refresh with a body".to_owned()));
+        }
         let before = chain.branch.as_ref().and_then(|branch| self.flights.get(branch));
         let begins = before.is_none_or(|before| {
             !matches!(
@@ -233,8 +272,10 @@ impl Wire {
         });
         chain.branch = Some(branch.clone());
         self.slots.insert(slot.clone(), branch.clone());
-        self.call_ids
-            .insert(essentials.call_id.to_owned(), (essentials.cseq.number, branch.clone()));
+        self.call_ids.insert(
+            essentials.call_id.to_owned(),
+            (essentials.cseq.number, branch.clone()),
+        );
         let flight = Flight {
             slot,
             call_id: essentials.call_id.to_owned(),
@@ -262,89 +303,6 @@ impl Wire {
         }))
     }
 
-    /// R3903-13: CSeq goes up within a Call-ID; the same number only for the same request, to
-    /// another server, after the one before has failed.
-    fn check_cseq(
-        &self,
-        now: Instant,
-        call_id: &str,
-        cseq: u32,
-        if_match: &Option<String>,
-        message: &Message<'_>,
-    ) -> Result<(), String> {
-        let Some((last, branch)) = self.call_ids.get(call_id) else {
-            return Ok(());
-        };
-        if cseq > *last {
-            return Ok(());
-        }
-        if cseq < *last {
-            return Err(format!("CSeq {cseq} after {last}"));
-        }
-        let Some(before) = self.flights.get(branch) else {
-            return Ok(());
-        };
-        let failed = matches!(before.end(now), Some(End::Unreachable | End::Final(503)));
-        let body = Message::parse_framed(&before.bytes, &Limits::stream()).map(|message| message.body.to_vec());
-        if failed && before.cseq == cseq && before.if_match == *if_match && body.is_ok_and(|body| body == message.body) {
-            Ok(())
-        } else {
-            Err(format!("CSeq {cseq} again"))
-        }
-    }
-
-    /// R3903-55.
-    fn check_quiet(&self, now: Instant, server: IpAddr, publication: usize) -> Result<(), String> {
-        if let Some(until) = self.quiet.get(&server).filter(|until| **until > now) {
-            return Err(format!("sent {:?} before the server's Retry-After is over", *until - now));
-        }
-        let until = self.chains.get(&publication).and_then(|chain| chain.quiet_until);
-        if let Some(until) = until.filter(|until| *until > now) {
-            return Err(format!("sent {:?} before the publication's Retry-After is over", until - now));
-        }
-        Ok(())
-    }
-
-    /// R3903-08, -40, -62, -74.
-    fn check_tag(
-        &self,
-        now: Instant,
-        server: IpAddr,
-        publication: usize,
-        slot: &str,
-        operation: Operation,
-        if_match: &Option<String>,
-    ) -> Result<(), String> {
-        let Some(chain) = self.chains.get(&publication) else {
-            return Ok(());
-        };
-        let Some(tag) = if_match else {
-            let valid = chain.tag.is_some() && chain.expires_at.is_some_and(|at| at > now);
-            return if operation == Operation::Initial && valid {
-                Err("an initial PUBLISH while the entity-tag is good".to_owned())
-            } else {
-                Ok(())
-            };
-        };
-        if self.dead.contains(&(slot.to_owned(), tag.clone())) {
-            return Err("an entity-tag that got 412".to_owned());
-        }
-        if chain.tag.as_ref() != Some(tag) {
-            return Err(format!("not the last entity-tag, which is {:?}", chain.tag));
-        }
-        let failed = |server: IpAddr| {
-            self.failed
-                .get(&server)
-                .is_some_and(|at| chain.granted_at.is_none_or(|granted| *at >= granted))
-        };
-        if let Some(granter) = chain.server.filter(|granter| *granter != server)
-            && !failed(granter)
-        {
-            return Err(format!("sent to another server than {granter}, which gave the tag and answers"));
-        }
-        Ok(())
-    }
-
     /// When the transaction of a branch times out, if it is still open.
     pub(crate) fn deadline(&self, bytes: &[u8]) -> Option<Instant> {
         let message = Message::parse_datagram(bytes, &Limits::default()).ok()?;
@@ -364,7 +322,12 @@ impl Wire {
         }
         flight.end = Some(End::Final(code));
         let headers = &message.headers;
-        let number = |name| headers.get(name).and_then(DeltaSeconds::parse).map(DeltaSeconds::seconds);
+        let number = |name| {
+            headers
+                .get(name)
+                .and_then(DeltaSeconds::parse)
+                .map(DeltaSeconds::seconds)
+        };
         let retry_after = headers
             .get(HeaderName::RetryAfter)
             .and_then(RetryAfter::parse)
@@ -379,7 +342,9 @@ impl Wire {
                     (Some(tag), None) => Some(tag.as_str().to_owned()),
                     _ => None,
                 };
-                let granted = number(HeaderName::Expires).unwrap_or(flight.asked).min(flight.asked);
+                let granted = number(HeaderName::Expires)
+                    .unwrap_or(flight.asked)
+                    .min(flight.asked);
                 chain.tag = match (flight.operation, tag) {
                     (Operation::Remove, _) => None,
                     _ if granted == 0 => None,
@@ -387,13 +352,15 @@ impl Wire {
                     (_, tag) => tag,
                 };
                 if let Some(tag) = &chain.tag {
-                    self.owners.insert((flight.slot.clone(), tag.clone()), flight.publication);
+                    self.owners
+                        .insert((flight.slot.clone(), tag.clone()), flight.publication);
                 }
                 chain.expires_at = Some(flight.sent_at + Duration::from_secs(granted.into()));
                 chain.granted_at = Some(now);
                 chain.server = Some(ip);
                 if let Some(revision) = flight.revision {
                     chain.acknowledged = revision;
+                    chain.known = true;
                 }
             }
             412 => {
@@ -456,6 +423,7 @@ impl Wire {
         self.quiet.clear();
         for chain in self.chains.values_mut() {
             chain.quiet_until = None;
+            chain.known = false;
             chain.branch = None;
             chain.tag = None;
             // Who gave the tag is not stored.
@@ -464,9 +432,18 @@ impl Wire {
     }
 
     /// A killed daemon takes a publication up again with what its store says.
-    pub(crate) fn restored(&mut self, publication: usize, slot: &str, tag: Option<String>, expires_at: Option<Instant>) {
+    pub(crate) fn restored(
+        &mut self,
+        publication: usize,
+        slot: &str,
+        tag: Option<String>,
+        expires_at: Option<Instant>,
+    ) {
         if let Some(tag) = &tag {
-            self.owners.insert((slot.to_owned(), tag.clone()), publication);
+            let tag = (slot.to_owned(), tag.clone());
+            // If it was told of its death in the turn in which it was killed, it does not know.
+            self.dead.remove(&tag);
+            self.owners.insert(tag, publication);
         }
         let chain = self.chains.entry(publication).or_default();
         chain.tag = tag;
@@ -495,6 +472,10 @@ impl Wire {
 
     /// The Call-IDs used, for reports.
     pub(crate) fn calls(&self) -> usize {
-        self.flights.values().map(|flight| &flight.call_id).collect::<BTreeSet<_>>().len()
+        self.flights
+            .values()
+            .map(|flight| &flight.call_id)
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 }

@@ -119,7 +119,9 @@ impl Wishes {
     pub(crate) fn sent(&self, now: Instant, sent: &Sent, wire: &Wire) -> Result<(), Violation> {
         let publication = sent.publication;
         let Some(wish) = self.wishes.get(&publication) else {
-            return Err(Violation::message(format!("publication {publication} was never wanted")));
+            return Err(Violation::message(format!(
+                "publication {publication} was never wanted"
+            )));
         };
         if sent.begins && sent.revision.is_some_and(|revision| revision != wish.revision) {
             return Err(Violation::message(format!(
@@ -129,14 +131,20 @@ impl Wishes {
         }
         if sent.operation == Operation::Remove {
             return if wish.stands(now) && sent.begins {
-                Err(Violation::message(format!("publication {publication} is removed while it is wanted")))
+                Err(Violation::message(format!(
+                    "publication {publication} is removed while it is wanted"
+                )))
             } else {
                 Ok(())
             };
         }
         let least = wire.least.max(self.min_expires);
         let past = now.checked_sub(EXCHANGE).unwrap_or(now);
-        let own: Vec<_> = self.history.iter().filter(|(other, ..)| *other == publication).collect();
+        let own: Vec<_> = self
+            .history
+            .iter()
+            .filter(|(other, ..)| *other == publication)
+            .collect();
         let most = own.iter().enumerate().filter_map(|(number, (_, from, until))| {
             let over = own.get(number + 1).map(|(_, from, _)| *from);
             if over.is_some_and(|over| over < past) {
@@ -158,9 +166,17 @@ impl Wishes {
     }
 
     /// A reply is given.
-    pub(crate) fn replied(&mut self, now: Instant, id: CommandId, reply: &Reply, wire: &Wire) -> Result<(), Violation> {
+    pub(crate) fn replied(
+        &mut self,
+        now: Instant,
+        id: CommandId,
+        reply: &Reply,
+        wire: &Wire,
+    ) -> Result<(), Violation> {
         let Some(pending) = self.pending.remove(&id) else {
-            return Err(Violation::bound(format!("{id:?} is answered twice, or asked for no answer: {reply:?}")));
+            return Err(Violation::bound(format!(
+                "{id:?} is answered twice, or asked for no answer: {reply:?}"
+            )));
         };
         self.replies += 1;
         if now > pending.deadline + Duration::from_millis(1) {
@@ -193,7 +209,9 @@ impl Wishes {
             }
             let tag = chain.and_then(|chain| chain.tag.as_deref());
             if outcome.etag.is_some() && outcome.etag.as_deref() != tag {
-                return Err(Violation::bound(format!("{id:?} is told another tag than {tag:?}")));
+                return Err(Violation::bound(format!(
+                    "{id:?} is told another tag than {tag:?}"
+                )));
             }
         }
         Ok(())

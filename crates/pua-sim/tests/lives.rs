@@ -35,7 +35,10 @@ fn fourth_quarter() {
 /// The life of `PUA_SIM_SEED`, if that is set.
 #[test]
 fn one_life_again() {
-    if let Some(seed) = std::env::var("PUA_SIM_SEED").ok().and_then(|text| text.parse().ok()) {
+    if let Some(seed) = std::env::var("PUA_SIM_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+    {
         match relive(seed, None) {
             Ok(tally) => println!("seed {seed} is well: {tally:?}"),
             Err(failed) => panic!("{failed}"),
