@@ -54,6 +54,13 @@ pub(crate) struct Rounds {
     answered: SmallVec<[(Asker, Box<str>); 2]>,
 }
 
+impl Rounds {
+    /// The request goes to another server: that it challenges too says nothing of the password.
+    pub(crate) fn moved(&mut self) {
+        self.answered.clear();
+    }
+}
+
 /// Why a challenge is not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {

@@ -54,7 +54,13 @@ impl Core {
     pub(crate) fn configure(&mut self, now: Instant, config: Config) {
         self.clients.set_timers(config.timers);
         self.hops.configure(now, &config.pacing);
-        self.former_sent_by = self.sent_by.drain(..).map(|(_, _, text)| text).collect();
+        // Requests of before the one before may be under way as well.
+        for (_, _, text) in self.sent_by.drain(..) {
+            self.former_sent_by.retain(|former| *former != text);
+            self.former_sent_by.push(text);
+        }
+        let surplus = self.former_sent_by.len().saturating_sub(SENT_BY);
+        self.former_sent_by.drain(..surplus);
         self.config = config;
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use event_packages::Package;
 use sip_wire::Uri;
 
-use super::{Epa, Presentity, Waiter};
+use super::{Ending, Epa, Presentity, Waiter};
 use crate::command::{Command, CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
 use crate::core::Core;
 use crate::next_hops::destination;
@@ -232,7 +232,8 @@ impl Epa {
             State::Requesting(_) => {}
             State::Waiting { held_off: true, .. } => {
                 if publication.intent.desire == Desire::Gone && publication.operation(now).is_none() {
-                    self.enqueue(now, core, index, Cause::Application);
+                    // At once: in the queue it could be wanted again and go before its time.
+                    self.end(now, core, index, Ending::Removed);
                 } else {
                     self.arm(index);
                     self.answer_impatient(now, core, index);

@@ -336,6 +336,7 @@ impl Epa {
             return;
         };
         exchange.tried.push(hop.addr.ip());
+        exchange.rounds.moved();
         let next_hop = exchange
             .redirect
             .as_ref()
