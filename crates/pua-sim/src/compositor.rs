@@ -305,7 +305,10 @@ impl Compositor {
             _ => {}
         }
         let (mut rows, granted) = self.grant(asked);
-        let keeps = if_match.as_ref().filter(|_| !self.policy.rotates).cloned();
+        let keeps = if_match
+            .as_ref()
+            .filter(|_| !self.policy.rotates && marked.is_none())
+            .cloned();
         let tag = match keeps {
             Some(tag) => tag,
             None => self.tag(),
