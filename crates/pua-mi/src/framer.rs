@@ -20,6 +20,12 @@ pub struct FifoRequest {
     pub bytes: Vec<u8>,
 }
 
+/// Classic text made one that breaks the grammar: its last line is a value whose quote is not closed.
+fn unclosed(text: &[u8]) -> Vec<u8> {
+    let line_end: &[u8] = if text.ends_with(b"\n") { b"" } else { b"\n" };
+    [text, line_end, b"\""].concat()
+}
+
 /// What the framer is in the midst of.
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -156,19 +162,20 @@ impl FifoFramer {
         Some(FifoRequest { bytes })
     }
 
-    /// Every writer has closed the FIFO: what is incomplete will never be completed and is dropped. A classic request
-    /// that only lacks a closing quote is still given out, so that its writer is told.
+    /// Every writer has closed the FIFO: what is incomplete will never be completed. It is not done, but given out in
+    /// a form that is an error for [`crate::Request::parse`], so that a writer who has named a reply FIFO is told.
     pub fn writers_gone(&mut self) {
         while self.scan() {}
-        if let State::Quoted { start } = self.state {
-            let value = self.buffer.get(start..).unwrap_or_default();
-            let ended = value.windows(2).any(|pair| pair == b"\n\n")
-                || value.windows(3).any(|three| three == b"\n\r\n");
-            if ended {
-                self.ready
-                    .extend(self.buffer.get(self.start..).map(<[u8]>::to_vec));
-            }
-        }
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let told = match self.state {
+            _ if rest.first() != Some(&b':') => None,
+            State::Idle | State::Garbage => None,
+            State::Json(_) | State::Quoted { .. } => Some(rest.to_vec()),
+            // The line that was begun may be a quoted value itself.
+            State::Line => self.buffer.get(self.start..self.at).map(unclosed),
+            State::Tail => Some(unclosed(rest)),
+        };
+        self.ready.extend(told);
         self.buffer.clear();
         (self.start, self.at, self.state) = (0, 0, State::Idle);
     }
@@ -223,10 +230,21 @@ impl FifoFramer {
         (self.start, self.at, self.state) = (end, end, State::Idle);
     }
 
-    /// Goes on as garbage when the request, looked at up to `at`, has become too long.
+    /// Goes on as garbage when the request, looked at up to `at`, has become too long; its writer is told by what its
+    /// beginning gives.
     fn is_too_long(&mut self, at: usize) -> bool {
         let too_long = at - self.start > self.limit;
         if too_long {
+            let text = self.buffer.get(self.start..).unwrap_or_default();
+            let text = text.get(..LONGEST_HEAD).unwrap_or(text);
+            match partial_head(text) {
+                Head::Json { .. } => self.ready.push_back(text.to_vec()),
+                Head::Classic => {
+                    let line = memchr(b'\n', text).and_then(|end| text.get(..end));
+                    self.ready.push_back(unclosed(line.unwrap_or(text)));
+                }
+                Head::None | Head::Incomplete => {}
+            }
             (self.at, self.state) = (self.start + self.limit, State::Garbage);
         }
         too_long

@@ -69,17 +69,43 @@ fn an_empty_open_and_close_disturbs_nothing() {
 
 #[test]
 fn what_writers_leave_unfinished_is_dropped() {
+    for unfinished in [":pua", "{", "{\"jsonrpc\":", "garbage"] {
+        let mut framer = FifoFramer::new(LIMIT);
+        assert_eq!(cut_by(&mut framer, &[unfinished.as_bytes()]), [""; 0]);
+        framer.writers_gone();
+        assert_eq!(framer.next(), None);
+        assert_eq!(cut_by(&mut framer, &[CLASSIC.as_bytes()]), [CLASSIC]);
+    }
+}
+
+/// What is given out of a request that cannot be done: an error for its writer, which the reply FIFO `r` takes.
+fn assert_is_told(framer: &mut FifoFramer, words: &str) {
+    let cut = framer.next().unwrap();
+    let request = Request::parse(&cut.bytes, Via::Fifo);
+    assert_eq!(request.reply_name().unwrap().as_str(), "r");
+    let Err(error) = request.calls[0].command.clone() else {
+        panic!("{:?} would be done", String::from_utf8_lossy(&cut.bytes))
+    };
+    let answer = request.encode(&[pua_mi::Reply::Error(error)]).unwrap();
+    assert_eq!(String::from_utf8(answer).unwrap(), words);
+}
+
+#[test]
+fn who_leaves_a_request_unfinished_is_told() {
     for unfinished in [
-        ":r:{\"jsonrpc\":",
-        ":pua_publish:r\nsip:a@b.c\n60",
-        ":pua",
-        "{",
-        "garbage",
-        ":pua_publish:r\n\"x",
+        ":which:r\n",
+        ":which:r\n ",
+        ":which:r\n\"x",
+        ":which:r\n\"x\"",
+        ":which:r\n\"x\"\n",
+        ":which:r\nabc",
+        ":r:{\"method\":\"which\"",
+        ":r:{\"method\":\"which\",\"x",
     ] {
         let mut framer = FifoFramer::new(LIMIT);
         assert_eq!(cut_by(&mut framer, &[unfinished.as_bytes()]), [""; 0]);
         framer.writers_gone();
+        assert_is_told(&mut framer, "400 parse error in command 'which'\n\n");
         assert_eq!(framer.next(), None);
         assert_eq!(cut_by(&mut framer, &[CLASSIC.as_bytes()]), [CLASSIC]);
     }
@@ -153,16 +179,23 @@ fn classic_text_without_its_empty_line_gives_way() {
 }
 
 #[test]
-fn what_is_too_long_is_given_up() {
-    let mut framer = FifoFramer::new(1000);
-    let long_line = format!(":pua_publish:r\n{}", "x".repeat(2000));
-    let long_string = format!(":r:{{\"a\":\"{}\"}}", "x".repeat(2000));
-    let long_quote = format!(":pua_publish:r\n\"{}\"\n\n", "x\n".repeat(2000));
+fn what_is_too_long_is_given_up_and_told() {
+    let long_line = format!(":which:r\n{}", "x".repeat(2000));
+    let long_string = format!(":r:{{\"method\":\"which\",\"a\":\"{}\"}}", "x".repeat(2000));
+    let long_quote = format!(":which:r\n\"{}\"\n\n", "x\n".repeat(2000));
     for long in [long_line, long_string, long_quote] {
         let text = format!("{long}\n{CLASSIC}");
-        assert_eq!(cut_by(&mut framer, &[text.as_bytes()]), [CLASSIC]);
-        let bytes: Vec<&[u8]> = text.as_bytes().chunks(7).collect();
-        assert_eq!(cut_by(&mut framer, &bytes), [CLASSIC]);
+        for size in [text.len(), 7] {
+            let mut framer = FifoFramer::new(1000);
+            let chunks: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            let mut cut = cut_by(&mut framer, &chunks);
+            assert_eq!(cut.pop().unwrap(), CLASSIC);
+            assert_eq!(cut.len(), 1);
+            let request = Request::parse(cut[0].as_bytes(), Via::Fifo);
+            assert_eq!(request.reply_name().unwrap().as_str(), "r");
+            let error = request.calls[0].command.clone().unwrap_err();
+            assert_eq!(error.message, "parse error in command 'which'");
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "URI")]
     presentity: Option<String>,
     /// Of this event package only
-    #[arg(long, value_name = "PACKAGE")]
+    #[arg(long, alias = "package", value_name = "PACKAGE")]
     event: Option<String>,
     /// In this state only
     #[arg(long, value_enum)]

@@ -113,7 +113,8 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, Reason> {
         Some(("postgres" | "postgresql", _)) => {
             Err(Reason::new("PostgreSQL is not available in this version", HINT))
         }
-        _ => Err(Reason::new(format!("`{text}` is no store"), HINT)),
+        Some((scheme, _)) => Err(Reason::new(format!("`{scheme}:` is no store"), HINT)),
+        None => Err(Reason::new(format!("`{text}` is no store"), HINT)),
     }
 }
 

@@ -98,7 +98,10 @@ fn what_a_dead_writer_left_incomplete_does_not_spoil_the_next_request() {
     let mut world = world();
     world.write(":pua_publish:r\nsip:half");
     world.fifo.on_event();
-    world.fifo.receive(|request| panic!("{request:?}"));
+    world.fifo.receive(|cut| {
+        let request = pua_mi::Request::parse(&cut.bytes, pua_mi::Via::Fifo);
+        assert!(request.calls[0].command.is_err(), "{cut:?}");
+    });
     assert!(!world.fifo.pending());
     world.write(WHICH);
     let requests = world.receive(1);
