@@ -22,6 +22,8 @@ use crate::sip::{self, Resolver, SipIo};
 pub(super) const TOKEN_BELL: usize = 0;
 /// Requests taken from the front-ends' channel in one turn.
 const SUBMISSIONS: usize = 256;
+/// Requests that take long and may wait for their turn.
+const LONG: usize = 1024;
 /// How long a graceful stop may take: two seconds for each of two addresses of a dead server,
 /// and one for the answers.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -167,6 +169,7 @@ impl Daemon {
             || self.datagrams.as_ref().is_some_and(Datagrams::pending)
             || self.fifo.as_ref().is_some_and(Fifo::pending)
             || !self.inbox.submissions.is_empty()
+            || !self.turn.long.is_empty()
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -321,28 +324,40 @@ impl Daemon {
         tracing::info!("configuration taken over");
     }
 
+    /// Takes what has been read; of what takes long only one, so that nobody waits for more.
     fn take_requests(&mut self, now: Instant) {
-        if self.turn.requests.is_empty() {
+        if self.turn.requests.is_empty() && self.turn.long.is_empty() {
             return;
         }
         let clock = Clock::read();
         let mut requests = std::mem::take(&mut self.turn.requests);
         for (request, to) in requests.drain(..) {
-            self.counts.calls += request.calls.len() as u64;
-            self.counts.waiting = self.desk.len() as u64;
-            let mut desk = std::mem::take(&mut self.desk);
-            let mut order = Orders {
-                daemon: self,
-                now,
-                clock: &clock,
-            };
-            let answer = desk.take(request, to, &mut order);
-            self.desk = desk;
-            if let Some(answer) = answer {
-                self.deliver(now, answer);
+            if is_long(&request) && self.turn.long.len() < LONG {
+                self.turn.long.push_back((request, to));
+            } else {
+                self.take(now, &clock, request, to);
             }
         }
         self.turn.requests = requests;
+        if let Some((request, to)) = self.turn.long.pop_front() {
+            self.take(now, &clock, request, to);
+        }
+    }
+
+    fn take(&mut self, now: Instant, clock: &Clock, request: Request, to: ReplyTo) {
+        self.counts.calls += request.calls.len() as u64;
+        self.counts.waiting = self.desk.len() as u64;
+        let mut desk = std::mem::take(&mut self.desk);
+        let mut order = Orders {
+            daemon: self,
+            now,
+            clock,
+        };
+        let answer = desk.take(request, to, &mut order);
+        self.desk = desk;
+        if let Some(answer) = answer {
+            self.deliver(now, answer);
+        }
     }
 
     fn transmit(&mut self, now: Instant) {
@@ -446,6 +461,12 @@ impl Daemon {
             datagrams.remove();
         }
     }
+}
+
+/// Whether a request can take milliseconds: a page of a list has up to ten thousand publications.
+fn is_long(request: &Request) -> bool {
+    let mut calls = request.calls.iter();
+    calls.any(|call| matches!(call.command, Ok(pua_mi::Command::List(_))))
 }
 
 /// Hands a question of the user agent to the resolver and its answer back to the engine.

@@ -26,6 +26,8 @@ pub(crate) struct Turn {
     pub(crate) transmits: Vec<Transmit>,
     pub(crate) queries: Vec<Query>,
     pub(crate) requests: Vec<Arrived>,
+    /// Those that take long to answer.
+    pub(crate) long: VecDeque<Arrived>,
     changes: Vec<Change>,
     held: Held,
     number: u64,
