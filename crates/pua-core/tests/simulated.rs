@@ -179,3 +179,67 @@ fn r3261_123_challenged_by_two_servers() {
     bed.ok(&sent, "tag1", 600);
     assert_eq!(bed.state(A), PublicationState::Published);
 }
+
+/// Whoever waits for one whose lifetime ends while the server wants quiet is answered.
+#[test]
+fn answered_when_it_ends_while_held_off() {
+    let mut bed = Bed::new();
+    let mut other = publish(A, BODY, 600);
+    other.name.id = Some("other".into());
+    bed.command(Command::Publish(other));
+    let sent = bed.take();
+    let mut patient = publish(A, BODY, 5);
+    patient.timeout = std::time::Duration::from_secs(300);
+    let id = bed.command(Command::Publish(patient));
+    bed.run_to(400);
+    bed.respond(&sent, 503, "Retry-After: 20\r\n");
+    bed.run_to(4_999);
+    assert!(bed.reply(id).is_none());
+    bed.run_to(5_010);
+    assert!(bed.reply(id).is_some());
+}
+
+/// After 412 what goes out is what is wanted when it goes out, not when the 412 came.
+#[test]
+fn latest_state_after_412_and_resolving() {
+    let mut bed = Bed::with(by_name());
+    bed.publish(A, "one", 6000);
+    bed.resolve(HOST, &["192.0.2.1"]);
+    let sent = bed.take();
+    bed.ok(&sent, "tag1", 6000);
+    bed.command(Command::Refresh(target(A)));
+    let sent = bed.take();
+    bed.input(Input::Configure(by_name()));
+    bed.respond(&sent, 412, "");
+    bed.nothing_sent();
+    bed.publish(A, "two", 6000);
+    bed.resolve(HOST, &["192.0.2.1"]);
+    let sent = bed.take();
+    assert_eq!((sent.body(), sent.if_match()), ("two", None));
+    bed.ok(&sent, "tag2", 6000);
+    assert!(
+        bed.events
+            .iter()
+            .any(|event| matches!(event, Event::Recovered { .. }))
+    );
+}
+
+/// R3261-123: a reload forgets nonces, so the challenge after it is the first.
+#[test]
+fn r3261_123_challenged_after_a_reload() {
+    let challenge =
+        |nonce| format!("WWW-Authenticate: Digest realm=\"lab\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
+    let mut bed = Bed::with(by_name());
+    bed.publish(A, BODY, 600);
+    bed.resolve(HOST, &["192.0.2.1"]);
+    let sent = bed.take();
+    bed.respond(&sent, 401, &challenge("n1"));
+    let sent = bed.take();
+    bed.input(Input::Configure(by_name()));
+    bed.respond(&sent, 423, "Min-Expires: 700\r\n");
+    bed.resolve(HOST, &["192.0.2.1"]);
+    let sent = bed.take();
+    assert!(!sent.text().contains("nonce="));
+    bed.respond(&sent, 401, &challenge("n2"));
+    assert!(bed.take().text().contains("nonce=\"n2\""));
+}

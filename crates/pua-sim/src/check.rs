@@ -11,6 +11,8 @@ use crate::world::World;
 /// An end of a lifetime may be seen so much later: Expires counts whole seconds, and a removal
 /// takes its way.
 const LATE: Duration = Duration::from_secs(3);
+/// And so much earlier.
+const EARLY: Duration = Duration::from_secs(1);
 /// Back-off of 300 s at most, a transaction that times out at each server, a Retry-After of 60 s.
 const RECOVERY: Duration = Duration::from_secs(300 + 2 * 32 + 60 + 16);
 
@@ -90,11 +92,13 @@ impl World {
 
     /// All that is wanted is there, in its latest form.
     fn check_wanted(&mut self) -> Result<(), Violation> {
+        // Nobody refreshes for the last second.
+        let soon = self.now + EARLY;
         let wishes: Vec<_> = self
             .wishes
             .wishes
             .iter()
-            .filter(|(_, wish)| wish.stands(self.now))
+            .filter(|(_, wish)| wish.stands(soon))
             .map(|(publication, wish)| (*publication, wish.revision))
             .collect();
         for (publication, revision) in wishes {

@@ -76,7 +76,6 @@ impl Epa {
                 }
                 if let Some(exchange) = self.exchange(index) {
                     exchange.tried.push(hop.addr.ip());
-                    exchange.rounds.moved();
                 }
                 self.attempt(now, core, index, Some(failure));
             }

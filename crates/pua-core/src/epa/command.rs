@@ -386,7 +386,9 @@ impl Epa {
                 core.hops
                     .leave(std::mem::replace(&mut publication.next_hop, next_hop));
             }
-            match publication.state {
+            match &mut publication.state {
+                // The nonces are forgotten, so a challenge now is the first.
+                State::Requesting(exchange) => exchange.rounds.moved(),
                 State::Refused => {
                     publication.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);

@@ -14,7 +14,7 @@ use super::{Ending, Epa, index_of, owner};
 use crate::core::Core;
 use crate::next_hop::Selection;
 use crate::output::{Output, Unreachable};
-use crate::publication::{Cause, Exchange, Operation, State};
+use crate::publication::{Cause, Exchange, Operation, Standing, State};
 use crate::request::PublishRequest;
 
 /// The largest datagram that IP can carry, less its own headers.
@@ -59,7 +59,8 @@ impl Epa {
             revision: publication.intent.revision,
             document: None,
             operation,
-            sent: false,
+            sent: None,
+            server: None,
             sent_at: now,
             rounds: Default::default(),
             too_brief: 0,
@@ -141,15 +142,21 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        let slot = publication.presentity;
+        let (slot, cseq) = (publication.presentity, publication.cseq);
         let Some(exchange) = publication.exchange(serial) else {
             return;
         };
-        if exchange.sent {
+        let forgotten = exchange.forgotten && exchange.sent != Some(cseq);
+        if exchange.sent.is_some() && !forgotten {
             self.attempt(now, core, index, None);
             return;
         }
-        // Nothing has left yet: what goes out follows from what is wanted now (R3903-21).
+        // Nothing has left yet, or nothing since the server forgot what it had: what goes out
+        // follows from what is wanted now (R3903-21).
+        if forgotten {
+            publication.standing = Standing::Lost;
+        }
+        publication.cseq = publication.cseq.saturating_sub(1);
         publication.state = State::Queued {
             cause: Cause::Application,
         };
@@ -238,7 +245,10 @@ impl Epa {
             Operation::Modify(_) => core.counters.publish_modify += 1,
             Operation::Remove(_) => core.counters.publish_remove += 1,
         }
-        exchange.sent = true;
+        exchange.sent = Some(publication.cseq);
+        if exchange.server.replace(hop.addr.ip()) != Some(hop.addr.ip()) {
+            exchange.rounds.moved();
+        }
         exchange.sent_at = now;
         let owner = owner(index, exchange.serial);
         if exchange.operation.has_body() {
@@ -336,7 +346,6 @@ impl Epa {
             return;
         };
         exchange.tried.push(hop.addr.ip());
-        exchange.rounds.moved();
         let next_hop = exchange
             .redirect
             .as_ref()

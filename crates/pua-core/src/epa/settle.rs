@@ -201,12 +201,23 @@ impl Epa {
             server,
             "the server asked not to be sent anything until then".to_owned(),
         );
-        // The number that was meant for the request that is not sent.
+        let mut goes_on = false;
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            publication.cseq = publication.cseq.saturating_sub(1);
+            // The number that was meant for the request that is not sent.
+            if let State::Requesting(exchange) = &publication.state
+                && exchange.sent != Some(publication.cseq)
+            {
+                publication.cseq = publication.cseq.saturating_sub(1);
+            }
+            goes_on =
+                publication.until().is_none_or(|until| until > now) && publication.operation(now).is_some();
         }
-        // Not sent, so not failed: who can still wait goes on waiting.
-        let waiters = self.detach_patient(index, until);
+        // Not sent, so not failed: who can still wait goes on waiting, unless it is over.
+        let waiters = if goes_on {
+            self.detach_patient(index, until)
+        } else {
+            Vec::new()
+        };
         self.settle(
             now,
             core,

@@ -14,6 +14,7 @@
 
 pub(crate) mod response;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -121,8 +122,10 @@ pub(crate) struct Exchange {
     pub(crate) revision: u64,
     /// The Expires asked for, in seconds.
     pub(crate) expires: u32,
-    /// A request of it has left.
-    pub(crate) sent: bool,
+    /// The CSeq number of the request of it that left last.
+    pub(crate) sent: Option<u32>,
+    /// Where it went.
+    pub(crate) server: Option<IpAddr>,
     /// When the first copy of the latest request was sent.
     pub(crate) sent_at: Instant,
     pub(crate) rounds: Rounds,
