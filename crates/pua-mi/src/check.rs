@@ -20,14 +20,48 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
     grammar::is_token_char(byte)
 }
 
+/// A URI as people write it, as it goes on the wire: what is not ASCII is escaped in the user part
+/// (RFC 3261 §19.1.2) and becomes A-labels in the host. As it is if that cannot be.
+pub(crate) fn ascii_uri(uri: &str) -> Cow<'_, str> {
+    if uri.is_ascii() {
+        return Cow::Borrowed(uri);
+    }
+    let Some((scheme, rest)) = uri.split_once(':') else {
+        return Cow::Borrowed(uri);
+    };
+    let (user, host) = match rest.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, rest),
+    };
+    let (name, tail) = host.split_at(host.find([':', ';', '?']).unwrap_or(host.len()));
+    let name = match name.is_ascii() {
+        true => name.to_owned(),
+        false => match idna::domain_to_ascii(name) {
+            Ok(name) => name,
+            Err(_) => return Cow::Borrowed(uri),
+        },
+    };
+    let mut ascii = format!("{scheme}:");
+    for byte in user.unwrap_or_default().bytes() {
+        match byte {
+            0..=0x7f => ascii.push(char::from(byte)),
+            _ => ascii.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if user.is_some() {
+        ascii.push('@');
+    }
+    Cow::Owned(ascii + &name + tail)
+}
+
 /// Whether the URI can name a presentity: sip, sips or pres (RFC 3859), without headers, which would become headers of
-/// the PUBLISH.
+/// the PUBLISH, and without a method, which no Request-URI may have (RFC 3261 §19.1.1).
 pub(crate) fn is_presentity(uri: &str) -> bool {
     let Some(parsed) = short_uri(uri) else {
         return false;
     };
     match parsed.scheme.as_str() {
-        "sip" | "sips" => parsed.headers_str().is_empty(),
+        "sip" | "sips" => parsed.headers_str().is_empty() && parsed.param("method").is_none(),
         // `pres:user@host` follows the grammar of a SIP URI.
         "pres" => Uri::parse(&format!("sip:{}", parsed.opaque()))
             .is_ok_and(|parsed| parsed.user.is_some() && parsed.headers_str().is_empty()),
@@ -95,6 +129,26 @@ fn clean(text: &str, longest: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rfc_3261_section_19_1_2_uris_that_are_not_ascii() {
+        for (written, sent) in [
+            ("sip:jöe@bücher.example", "sip:j%C3%B6e@xn--bcher-kva.example"),
+            (
+                "sip:a@Bücher.example:5070;user=phone",
+                "sip:a@xn--bcher-kva.example:5070;user=phone",
+            ),
+            ("pres:ü@example.com", "pres:%C3%BC@example.com"),
+            ("sip:bücher.example", "sip:xn--bcher-kva.example"),
+            ("sip:a@example.com", "sip:a@example.com"),
+        ] {
+            assert_eq!(ascii_uri(written), sent);
+            assert!(is_presentity(sent), "{sent}");
+        }
+        for bad in ["jöe", "sip:a@exa\u{200b}\u{ad}mple.com\u{fffd}", "sip:a@h;ü=1"] {
+            assert!(!is_presentity(&ascii_uri(bad)), "{bad}");
+        }
+    }
 
     #[test]
     fn media_types() {

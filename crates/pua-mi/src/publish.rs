@@ -245,7 +245,8 @@ impl Reader {
             Some(Arg::Bytes(_)) => Cow::Borrowed("not text"),
             arg => self.text(arg, param)?.unwrap_or_default(),
         };
-        let uri = uri.trim_matches([' ', '\t']);
+        let uri = check::ascii_uri(uri.trim_matches([' ', '\t']));
+        let uri = &*uri;
         match uri {
             _ if check::is_presentity(uri) => Ok(uri.to_owned()),
             _ if self.is_kamailio() => Err(MiError::new(
