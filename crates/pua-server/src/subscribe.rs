@@ -82,7 +82,7 @@ impl Server {
         if let Some(target) = target {
             held.target = target.into();
         }
-        held.path = path(held, request.flow);
+        held.path = path(held, request.flow, wanted);
         held.phase = phase(now, expires);
         self.counters.subscribed += 1;
         Ok(Reply::Subscribed {
@@ -150,7 +150,8 @@ impl Server {
             remote_cseq: request.essentials.cseq.number,
             version: 0,
         };
-        subscription.path = path(&subscription, request.flow);
+        let authenticated = self.config.auth.as_ref().is_some_and(|auth| auth.subscribe);
+        subscription.path = path(&subscription, request.flow, authenticated);
         entry.insert(subscription);
         id
     }
@@ -256,7 +257,12 @@ pub(crate) fn is_loose(route: &str) -> bool {
 /// Where the NOTIFY requests of a subscription go: to the first hop of its route set, else to its
 /// remote target. Names are not looked up here: what has a name in place of an address is sent to
 /// where the SUBSCRIBE came from, and so is what came by the very connection it points back to.
-fn path(subscription: &Subscription, flow: &Flow) -> Path {
+///
+/// Whoever need not tell a password could name any address as Contact or Record-Route, and have
+/// documents sent there again and again. So another host than the one the SUBSCRIBE came from is
+/// believed of `authenticated` watchers only; a proxy that is named by another of its addresses
+/// still gets the request, with the Route that leads on.
+fn path(subscription: &Subscription, flow: &Flow, authenticated: bool) -> Path {
     let route = subscription.route_set.first();
     let next = match route {
         Some(route) => NameAddr::parse(route.as_bytes())
@@ -276,7 +282,11 @@ fn path(subscription: &Subscription, flow: &Flow) -> Path {
         Some((SocketAddr::new(ip, uri.port.unwrap_or(5060)), transport))
     });
     let hop = match addr_and_transport {
-        Some((addr, transport)) if addr != flow.remote => Hop { transport, addr },
+        // The far end of its own connection, whatever the transport says.
+        Some((addr, _)) if addr == flow.remote && flow.transport.is_reliable() => flow.hop(),
+        Some((addr, transport)) if authenticated || is_same_host(addr, flow.remote) => {
+            Hop { transport, addr }
+        }
         _ => flow.hop(),
     };
     Path {
@@ -285,4 +295,8 @@ fn path(subscription: &Subscription, flow: &Flow) -> Path {
         connection: (hop.transport == flow.transport && flow.transport.is_reliable())
             .then_some(flow.connection),
     }
+}
+
+fn is_same_host(one: SocketAddr, other: SocketAddr) -> bool {
+    one.ip().to_canonical() == other.ip().to_canonical()
 }

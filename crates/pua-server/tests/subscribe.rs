@@ -382,21 +382,44 @@ fn where_notify_requests_go() {
         (notify.hop.to_string(), notify.connection)
     };
     assert_eq!(
-        hop("<sip:w@192.0.2.77:5080>", false, ""),
-        ("udp:192.0.2.77:5080".to_owned(), None)
+        hop("<sip:w@198.51.100.7:5080>", false, ""),
+        ("udp:198.51.100.7:5080".to_owned(), None)
     );
-    assert_eq!(hop("sip:w@[2001:db8::1]", false, "").0, "udp:[2001:db8::1]:5060");
     assert_eq!(
-        hop("<sip:w@192.0.2.77;transport=TCP>", false, "").0,
-        "tcp:192.0.2.77:5060"
+        hop("sip:w@[::ffff:198.51.100.7]:5081", false, "").0,
+        "udp:[::ffff:198.51.100.7]:5081"
+    );
+    assert_eq!(
+        hop("<sip:w@198.51.100.7;transport=TCP>", false, "").0,
+        "tcp:198.51.100.7:5060"
+    );
+    // Nobody is made to send to another host.
+    for contact in [
+        "<sip:w@192.0.2.77:5080>",
+        "sip:w@[2001:db8::1]",
+        "<sip:w@192.0.2.77;transport=tcp>",
+    ] {
+        assert_eq!(hop(contact, false, "").0, "udp:198.51.100.7:5060", "{contact}");
+    }
+    assert_eq!(
+        hop("<sip:w@192.0.2.77>", true, ""),
+        ("tcp:198.51.100.7:41000".to_owned(), Some(3))
     );
     // Names are not looked up.
     assert_eq!(
         hop("<sip:w@host.example.com>", false, "").0,
         "udp:198.51.100.7:5060"
     );
-    let routed = "Record-Route: <sip:192.0.2.8:5070;lr>\r\n";
-    assert_eq!(hop("<sip:w@192.0.2.77>", false, routed).0, "udp:192.0.2.8:5070");
+    let routed = "Record-Route: <sip:198.51.100.7:5070;lr>\r\n";
+    assert_eq!(
+        hop("<sip:w@192.0.2.77>", false, routed).0,
+        "udp:198.51.100.7:5070"
+    );
+    let elsewhere = "Record-Route: <sip:192.0.2.8:5070;lr>\r\n";
+    assert_eq!(
+        hop("<sip:w@192.0.2.77>", false, elsewhere).0,
+        "udp:198.51.100.7:5060"
+    );
     // By the connection that is there, if it may be that one.
     let contact = "<sip:w@198.51.100.7:5060;transport=tcp>";
     assert_eq!(
@@ -418,17 +441,17 @@ fn where_notify_requests_go() {
 fn rfc_3261_section_12_2_2_a_refresh_moves_the_target() {
     let mut bench = bench();
     let response = watching(&mut bench, "");
-    let moved = "Contact: <sip:w@192.0.2.77:5090>\r\n";
+    let moved = "Contact: <sip:w@198.51.100.7:5090>\r\n";
     assert_eq!(bench.resubscribe(&response, 2, moved).code(), 200);
-    assert_eq!(bench.sent[0].hop.to_string(), "udp:192.0.2.77:5090");
+    assert_eq!(bench.sent[0].hop.to_string(), "udp:198.51.100.7:5090");
     let notify = bench.take("NOTIFY ");
-    assert!(notify.0.starts_with("NOTIFY sip:w@192.0.2.77:5090 SIP/2.0\r\n"));
+    assert!(notify.0.starts_with("NOTIFY sip:w@198.51.100.7:5090 SIP/2.0\r\n"));
     bench.answer(&notify, 200);
     // Refused: nothing has moved.
     let back = "Contact: <sip:w@198.51.100.7>\r\n";
     assert_eq!(bench.resubscribe(&response, 1, back).code(), 500);
     bench.publish_presence("", GUIDE);
-    assert_eq!(bench.sent[0].hop.to_string(), "udp:192.0.2.77:5090");
+    assert_eq!(bench.sent[0].hop.to_string(), "udp:198.51.100.7:5090");
 }
 
 #[test]
