@@ -121,7 +121,7 @@ impl ServerTransactions {
         if findable {
             self.write_id(message, essentials, if invite { Method::Invite } else { method });
             if let Some(&index) = self.by_id.get(self.id.as_slice()) {
-                return self.repeated(now, index, acknowledges);
+                return self.repeated(now, index, acknowledges, essentials, flow);
             }
         }
         if acknowledges {
@@ -159,13 +159,25 @@ impl ServerTransactions {
         }
     }
 
-    fn repeated(&mut self, now: Instant, index: u32, acknowledges: bool) -> Received {
+    fn repeated(
+        &mut self,
+        now: Instant,
+        index: u32,
+        acknowledges: bool,
+        essentials: &Essentials<'_>,
+        flow: &Flow,
+    ) -> Received {
         let Some(entry) = self.entries.get_mut(index as usize) else {
             return Received::Repeated(None);
         };
         if !acknowledges {
             return Received::Repeated(match &entry.state {
-                State::Completed { response, .. } => Some(transmit(entry, response.clone())),
+                // To where the repetition came from: the client may have another port, or another
+                // transport, by now.
+                State::Completed { response, .. } => {
+                    let hop = response_hop(&essentials.top_via, flow);
+                    Some(transmit_by(flow, hop, response.clone()))
+                }
                 State::Trying | State::Confirmed => None,
             });
         }
@@ -262,8 +274,9 @@ impl ServerTransactions {
         self.due.next()
     }
 
-    /// Writes what identifies a transaction into the buffer: branch, sent-by and method; for a
-    /// client of RFC 2543, which has no such branch, what §17.2.3 names in its place.
+    /// Writes what identifies a transaction into the buffer: branch, sent-by, method, and what all
+    /// requests of a transaction share anyway; for a client of RFC 2543, which has no such branch,
+    /// what §17.2.3 names in its place.
     fn write_id(&mut self, message: &Message<'_>, essentials: &Essentials<'_>, method: Method<'_>) {
         let id = &mut self.id;
         id.clear();
@@ -275,23 +288,20 @@ impl ServerTransactions {
             id.extend_from_slice(bytes);
         };
         part(method.as_str().as_bytes());
+        // With a good branch these would not be needed, and an ACK or a CANCEL has them of its
+        // request; but there are clients whose branches are not unique.
+        part(essentials.from_tag.unwrap_or_default().as_bytes());
+        part(essentials.call_id.as_bytes());
+        part(&essentials.cseq.number.to_be_bytes());
         match branch {
             Some(branch) => part(branch.as_bytes()),
             None => {
-                part(
-                    message
-                        .request()
-                        .map(|line| line.uri)
-                        .unwrap_or_default()
-                        .as_bytes(),
-                );
-                part(essentials.from_tag.unwrap_or_default().as_bytes());
+                let uri = message.request().map(|line| line.uri);
+                part(uri.unwrap_or_default().as_bytes());
                 // The ACK to an INVITE has the tag of our response.
                 if method != Method::Invite {
                     part(essentials.to_tag.unwrap_or_default().as_bytes());
                 }
-                part(essentials.call_id.as_bytes());
-                part(&essentials.cseq.number.to_be_bytes());
                 part(via.raw);
             }
         }
@@ -313,14 +323,14 @@ impl ServerTransactions {
 }
 
 fn transmit(entry: &Entry, bytes: Bytes) -> Transmit {
+    transmit_by(&entry.flow, entry.hop, bytes)
+}
+
+fn transmit_by(flow: &Flow, hop: Hop, bytes: Bytes) -> Transmit {
     Transmit {
-        hop: entry.hop,
-        local: Some(entry.flow.local),
-        connection: entry
-            .flow
-            .transport
-            .is_reliable()
-            .then_some(entry.flow.connection),
+        hop,
+        local: Some(flow.local),
+        connection: flow.transport.is_reliable().then_some(flow.connection),
         bytes,
     }
 }

@@ -315,3 +315,33 @@ fn r3261_083_the_same_request_by_two_ways() {
     );
     assert!(matches!(bench.receive(1, &inside), Received::Fresh(_)));
 }
+
+#[test]
+fn requests_whose_clients_make_no_unique_branches_are_kept_apart() {
+    let mut bench = Bench::new(Transport::Udp);
+    let one = request("REGISTER", VIA, "<sip:a@example.com>");
+    bench.fresh(0, &one);
+    bench.fresh(1, &one.replace("Call-ID: c", "Call-ID: d"));
+    bench.fresh(2, &one.replace("CSeq: 7", "CSeq: 8"));
+    assert!(matches!(bench.receive(3, &one), Received::Repeated(None)));
+}
+
+#[test]
+fn a_repetition_is_answered_to_where_it_came_from() {
+    let mut bench = Bench::new(Transport::Udp);
+    let text = request("INVITE", VIA, "<sip:a@example.com>");
+    let key = bench.fresh(0, &text);
+    bench
+        .transactions
+        .respond(bench.at(0), key, Bytes::from_static(b"x"));
+    bench.flow.remote.set_port(40_001);
+    let Received::Repeated(Some(again)) = bench.receive(10, &text) else {
+        panic!("not recognised");
+    };
+    assert_eq!(again.hop.to_string(), "udp:198.51.100.7:40001");
+    bench.flow = flow(Transport::Tcp);
+    let Received::Repeated(Some(again)) = bench.receive(20, &text) else {
+        panic!("not recognised");
+    };
+    assert_eq!((again.hop.transport, again.connection), (Transport::Tcp, Some(9)));
+}
