@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
-use pua_core::{Transmit, Transport};
+use pua_core::{Timers, Transmit, Transport};
 use pua_server::{Auth, Input, Lifetimes, Output, Server};
 
 use crate::config::Config;
@@ -84,6 +84,10 @@ fn settings(config: &Config) -> pua_server::Config {
             default: server.max_expires.min(3600).max(server.min_expires),
         },
         auth,
+        timers: Timers {
+            t1: config.sip.t1,
+            ..Timers::default()
+        },
         server_header: Some(concat!("pua-server/", env!("CARGO_PKG_VERSION")).to_owned()),
         ..pua_server::Config::default()
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use pua_core::Transport;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -148,6 +149,13 @@ pub(crate) fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
     icmp::enable(&socket, address.is_ipv6())?;
+    if address.ip().is_unspecified() {
+        // A response leaves from the address that the request came to (RFC 3581 §4).
+        match address.is_ipv4() {
+            true => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
+            false => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+        }
+    }
     Ok(socket)
 }
 

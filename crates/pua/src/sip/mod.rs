@@ -104,12 +104,11 @@ impl SipIo {
             if port.troubled {
                 port.receive_errors(|failed| self.lost.push(undelivered(&failed)));
             }
-            let local = port.local;
             for _ in 0..BATCHES {
                 if !port.readable {
                     break;
                 }
-                port.receive(|remote, bytes| {
+                port.receive_at(|remote, local, bytes| {
                     let flow = Flow {
                         transport: Transport::Udp,
                         local,
@@ -129,7 +128,7 @@ impl SipIo {
         let to = message.hop.addr;
         match message.hop.transport {
             Transport::Udp => match self.socket_for(message.local, to) {
-                Some(port) => port.push(to, message.bytes),
+                Some(port) => port.push_from(message.local.map(|local| local.ip()), to, message.bytes),
                 None => self.lost.push(Lost {
                     hop: message.hop,
                     connection: None,
@@ -144,7 +143,7 @@ impl SipIo {
     }
 
     fn socket_for(&mut self, local: Option<SocketAddr>, to: SocketAddr) -> Option<&mut UdpPort> {
-        let exact = local.and_then(|local| self.udp.iter().position(|p| p.local == local));
+        let exact = local.and_then(|local| self.udp.iter().position(|p| is_at(p.local, local)));
         let at = exact.or_else(|| self.udp.iter().position(|p| fits(p.local, to)))?;
         self.udp.get_mut(at)
     }
@@ -199,6 +198,12 @@ fn undelivered(failed: &udp::Undelivered) -> Lost {
         connection: None,
         why: failed.why,
     }
+}
+
+/// Whether a socket bound to `bound` has the address `local`.
+fn is_at(bound: SocketAddr, local: SocketAddr) -> bool {
+    bound == local
+        || (bound.ip().is_unspecified() && bound.port() == local.port() && bound.is_ipv4() == local.is_ipv4())
 }
 
 /// Whether a socket bound to `local` can send to `to`: one family, and not from a loopback address

@@ -4,14 +4,18 @@
 //! which one short batch tells as well as an error would.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg,
+    sendmmsg, sendmsg,
+};
 use pua_core::Unreachable;
 
 use super::icmp;
@@ -32,6 +36,14 @@ pub(crate) struct Undelivered {
     pub(crate) why: Unreachable,
 }
 
+/// A datagram to be sent.
+struct Queued {
+    to: SocketAddr,
+    /// The address to send it from, where the socket is bound to all.
+    from: Option<IpAddr>,
+    bytes: Bytes,
+}
+
 /// A bound UDP socket with its buffers.
 pub(crate) struct UdpPort {
     socket: UdpSocket,
@@ -44,7 +56,7 @@ pub(crate) struct UdpPort {
     pub(crate) troubled: bool,
     /// Waits for the system to have room again.
     blocked: bool,
-    queue: std::collections::VecDeque<(SocketAddr, Bytes)>,
+    queue: std::collections::VecDeque<Queued>,
     buffers: Vec<u8>,
     incoming: MultiHeaders<SockaddrStorage>,
     outgoing: MultiHeaders<SockaddrStorage>,
@@ -61,6 +73,13 @@ impl UdpPort {
         let mut socket = UdpSocket::from_std(socket);
         // Not for writing: the system would tell of each datagram that has left its buffer.
         registry.register(&mut socket, token, Interest::READABLE)?;
+        // Exactly the size of what comes with each datagram: the system writes back how much it
+        // used, and that is how much it may use the next time.
+        let control = match local {
+            _ if !local.ip().is_unspecified() => None,
+            SocketAddr::V4(_) => Some(nix::cmsg_space!(in_pktinfo)),
+            SocketAddr::V6(_) => Some(nix::cmsg_space!(in6_pktinfo)),
+        };
         Ok(UdpPort {
             socket,
             registry: registry.try_clone()?,
@@ -71,7 +90,7 @@ impl UdpPort {
             blocked: false,
             queue: std::collections::VecDeque::new(),
             buffers: vec![0; BATCH * DATAGRAM],
-            incoming: MultiHeaders::preallocate(BATCH, None),
+            incoming: MultiHeaders::preallocate(BATCH, control),
             outgoing: MultiHeaders::preallocate(BATCH, None),
             received: 0,
             sent: 0,
@@ -81,6 +100,13 @@ impl UdpPort {
 
     /// Takes in at most one batch; `sink` gets the sender and the bytes of each datagram.
     pub(crate) fn receive(&mut self, mut sink: impl FnMut(SocketAddr, &[u8])) {
+        self.receive_at(|from, _, bytes| sink(from, bytes));
+    }
+
+    /// The same; `sink` also gets the address that the datagram was sent to, which is more than
+    /// [`UdpPort::local`] where the socket is bound to all addresses.
+    pub(crate) fn receive_at(&mut self, mut sink: impl FnMut(SocketAddr, SocketAddr, &[u8])) {
+        let bound = self.local;
         let mut chunks = self.buffers.chunks_exact_mut(DATAGRAM);
         let mut slots: [[IoSliceMut<'_>; 1]; BATCH] =
             std::array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
@@ -99,8 +125,12 @@ impl UdpPort {
                     let Some(from) = message.address.as_ref().and_then(socket_addr) else {
                         continue;
                     };
+                    let local = match bound.ip().is_unspecified() {
+                        true => destination(&message).map_or(bound, |ip| SocketAddr::new(ip, bound.port())),
+                        false => bound,
+                    };
                     if let Some(bytes) = message.iovs().next() {
-                        sink(from, bytes);
+                        sink(from, local, bytes);
                     }
                 }
                 self.received += count as u64;
@@ -121,8 +151,14 @@ impl UdpPort {
 
     /// Puts a datagram into the queue of the turn.
     pub(crate) fn push(&mut self, to: SocketAddr, bytes: Bytes) {
+        self.push_from(None, to, bytes);
+    }
+
+    /// The same, to be sent from an address of this machine, where the socket is bound to all.
+    pub(crate) fn push_from(&mut self, from: Option<IpAddr>, to: SocketAddr, bytes: Bytes) {
+        let from = from.filter(|from| self.local.ip().is_unspecified() && !from.is_unspecified());
         if self.queue.len() < BACKLOG {
-            self.queue.push_back((to, bytes));
+            self.queue.push_back(Queued { to, from, bytes });
         } else {
             self.dropped += 1;
         }
@@ -154,9 +190,14 @@ impl UdpPort {
     pub(crate) fn flush(&mut self, mut sink: impl FnMut(Undelivered)) {
         let mut again = false;
         while !self.blocked && !self.queue.is_empty() {
-            let taken = match self.queue.len() {
-                1 => self.send_one(),
-                _ => self.send_batch(),
+            let alike = self
+                .queue
+                .iter()
+                .take(BATCH)
+                .take_while(|next| next.from.is_none());
+            let taken = match alike.count() {
+                0 | 1 => self.send_one(),
+                count => self.send_batch(count),
             };
             match taken {
                 Ok(count) => {
@@ -174,7 +215,7 @@ impl UdpPort {
                 Err(error) => {
                     // Of this datagram: there is no way to its destination.
                     again = false;
-                    if let Some((to, _)) = self.queue.pop_front() {
+                    if let Some(Queued { to, .. }) = self.queue.pop_front() {
                         let why = match error {
                             Errno::EMSGSIZE => Unreachable::TooLarge,
                             _ => Unreachable::NoRoute,
@@ -187,28 +228,43 @@ impl UdpPort {
     }
 
     fn send_one(&mut self) -> Result<usize, Errno> {
-        let Some((to, bytes)) = self.queue.front() else {
+        let Some(Queued { to, from, bytes }) = self.queue.front() else {
             return Ok(0);
         };
-        match self.socket.send_to(bytes, *to) {
-            Ok(_) => Ok(1),
-            Err(error) => Err(errno(&error)),
-        }
+        let send = |control: &[ControlMessage<'_>]| {
+            let to = SockaddrStorage::from(*to);
+            let slots = [IoSlice::new(bytes)];
+            sendmsg(
+                self.socket.as_raw_fd(),
+                &slots,
+                control,
+                MsgFlags::MSG_DONTWAIT,
+                Some(&to),
+            )
+        };
+        let sent = match from {
+            None => send(&[]),
+            Some(IpAddr::V4(ip)) => send(&[ControlMessage::Ipv4PacketInfo(&in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: in_addr {
+                    s_addr: u32::from_ne_bytes(ip.octets()),
+                },
+                ipi_addr: in_addr { s_addr: 0 },
+            })]),
+            Some(IpAddr::V6(ip)) => send(&[ControlMessage::Ipv6PacketInfo(&in6_pktinfo {
+                ipi6_addr: in6_addr { s6_addr: ip.octets() },
+                ipi6_ifindex: 0,
+            })]),
+        };
+        sent.map(|_| 1)
     }
 
-    fn send_batch(&mut self) -> Result<usize, Errno> {
-        let slots: smallvec::SmallVec<[[IoSlice<'_>; 1]; BATCH]> = self
-            .queue
-            .iter()
-            .take(BATCH)
-            .map(|(_, bytes)| [IoSlice::new(bytes)])
-            .collect();
-        let addresses: smallvec::SmallVec<[Option<SockaddrStorage>; BATCH]> = self
-            .queue
-            .iter()
-            .take(BATCH)
-            .map(|(to, _)| Some(SockaddrStorage::from(*to)))
-            .collect();
+    fn send_batch(&mut self, count: usize) -> Result<usize, Errno> {
+        let batch = || self.queue.iter().take(count);
+        let slots: smallvec::SmallVec<[[IoSlice<'_>; 1]; BATCH]> =
+            batch().map(|next| [IoSlice::new(&next.bytes)]).collect();
+        let addresses: smallvec::SmallVec<[Option<SockaddrStorage>; BATCH]> =
+            batch().map(|next| Some(SockaddrStorage::from(next.to))).collect();
         let results = sendmmsg(
             self.socket.as_raw_fd(),
             &mut self.outgoing,
@@ -219,6 +275,18 @@ impl UdpPort {
         )?;
         Ok(results.count())
     }
+}
+
+/// The address that a datagram was sent to.
+fn destination(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<IpAddr> {
+    message.cmsgs().ok()?.find_map(|control| match control {
+        // Of a broadcast this is the interface's address, which can be sent from.
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            Some(IpAddr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => Some(IpAddr::from(info.ipi6_addr.s6_addr)),
+        _ => None,
+    })
 }
 
 /// The address in the form the rest of the program uses; `None` for a family that is not IP.

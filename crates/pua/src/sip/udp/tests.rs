@@ -107,3 +107,36 @@ fn a_datagram_that_cannot_be_sent_does_not_stop_the_others() {
     assert_eq!(peer.recv(&mut buffer).unwrap(), 1);
     assert_eq!(&buffer[..1], b"2");
 }
+
+#[test]
+fn rfc_3581_section_4_a_socket_bound_to_all_addresses_answers_from_the_one_asked() {
+    for (all, asked, peer) in [
+        ("0.0.0.0:0", "127.0.0.5", "127.0.0.1:0"),
+        ("[::]:0", "::1", "[::1]:0"),
+    ] {
+        let mut poll = Poll::new().unwrap();
+        let socket = crate::sip::udp_socket(all.parse().unwrap()).unwrap();
+        let mut port = UdpPort::new(socket, poll.registry(), Token(0)).unwrap();
+        let peer = Peer::bind(peer).unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let asked = SocketAddr::new(asked.parse().unwrap(), port.local.port());
+        // More than a batch, so that every slot is used again.
+        for _ in 0..3 * BATCH {
+            peer.send_to(b"?", asked).unwrap();
+        }
+        let mut got = Vec::new();
+        while got.len() < 3 * BATCH {
+            if !port.readable {
+                wait(&mut poll, &mut port);
+            }
+            port.receive_at(|from, local, _| got.push((from, local)));
+        }
+        for (from, local) in got {
+            assert_eq!(local, asked);
+            port.push_from(Some(local.ip()), from, Bytes::from_static(b"!"));
+        }
+        port.flush(|_| panic!("not sent"));
+        let mut bytes = [0; 1];
+        assert_eq!(peer.recv_from(&mut bytes).unwrap(), (1, asked));
+    }
+}
