@@ -162,6 +162,15 @@ impl FifoFramer {
         Some(FifoRequest { bytes })
     }
 
+    /// Whether a classic request of whole lines stands without its empty line: its writer may go on in another breath.
+    pub fn is_between_lines(&self) -> bool {
+        matches!(self.state, State::Line)
+            && self
+                .buffer
+                .get(self.start..)
+                .is_some_and(|lines| lines.ends_with(b"\n"))
+    }
+
     /// Every writer has closed the FIFO: what is incomplete will never be completed. It is not done, but given out in
     /// a form that is an error for [`crate::Request::parse`], so that a writer who has named a reply FIFO is told.
     pub fn writers_gone(&mut self) {

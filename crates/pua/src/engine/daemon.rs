@@ -198,7 +198,7 @@ impl Daemon {
             turn.drain(agent);
         });
         self.feed_lost(now);
-        self.read_requests();
+        self.read_requests(now);
         self.read_inbox(now);
         self.take_requests(now);
         if self.agent.poll_timeout().is_some_and(|at| at <= now) {
@@ -237,7 +237,7 @@ impl Daemon {
     }
 
     /// Reads the sources of requests on this thread.
-    fn read_requests(&mut self) {
+    fn read_requests(&mut self, now: Instant) {
         let requests = &mut self.turn.requests;
         let counts = &mut self.counts;
         if let Some(datagrams) = &mut self.datagrams {
@@ -248,7 +248,7 @@ impl Daemon {
             });
         }
         if let Some(fifo) = &mut self.fifo {
-            fifo.receive(|written| {
+            fifo.receive(now, |written| {
                 counts.fifo += 1;
                 let request = Request::parse(&written.bytes, Via::Fifo);
                 let name = request.reply_name().cloned();

@@ -18,6 +18,9 @@ use crate::config;
 
 /// How often it is checked whether the name still leads to the FIFO that is read.
 pub(crate) const CHECK: Duration = Duration::from_secs(30);
+/// How long after the last writer has gone an incomplete request is waited for: a script may write
+/// its lines one by one, opening the FIFO for each.
+const GRACE: Duration = Duration::from_secs(1);
 /// Bytes of one request at most.
 const REQUEST: usize = 1024 * 1024;
 /// Bytes read in one turn at most.
@@ -56,8 +59,10 @@ pub(crate) struct Fifo {
     readable: bool,
     /// When the name is to be checked.
     check_at: Instant,
-    /// Bytes of an incomplete request are in the framer.
+    /// Bytes of an incomplete request may be in the framer.
     fed: bool,
+    /// When what is incomplete is given up, since nobody has the FIFO open for writing.
+    give_up_at: Option<Instant>,
 }
 
 impl Fifo {
@@ -84,6 +89,7 @@ impl Fifo {
             readable: true,
             check_at: now + CHECK,
             fed: false,
+            give_up_at: None,
             settings,
         };
         fifo.register(registry).map_err(|error| FifoError::System {
@@ -112,23 +118,26 @@ impl Fifo {
     }
 
     /// Reads a budget of bytes; `sink` gets each complete request.
-    pub(crate) fn receive(&mut self, mut sink: impl FnMut(FifoRequest)) {
+    pub(crate) fn receive(&mut self, now: Instant, mut sink: impl FnMut(FifoRequest)) {
         let mut taken = 0;
         while self.readable && taken < BUDGET {
             match self.file.read(&mut self.buffer) {
-                // Nobody has it open for writing: nobody can complete what is incomplete.
+                // Nobody has it open for writing.
                 Ok(0) => {
                     self.readable = false;
                     if std::mem::take(&mut self.fed) {
-                        self.framer.writers_gone();
-                        while let Some(request) = self.framer.next() {
-                            sink(request);
-                        }
+                        let grace = if self.framer.is_between_lines() {
+                            GRACE
+                        } else {
+                            Duration::ZERO
+                        };
+                        self.give_up_at = Some(now + grace);
                     }
                 }
                 Ok(count) => {
                     taken += count;
                     self.fed = true;
+                    self.give_up_at = None;
                     self.framer.push(self.buffer.get(..count).unwrap_or_default());
                     while let Some(request) = self.framer.next() {
                         sink(request);
@@ -138,11 +147,18 @@ impl Fifo {
                 Err(_) => self.readable = false,
             }
         }
+        if self.give_up_at.is_some_and(|at| at <= now) {
+            self.give_up_at = None;
+            self.framer.writers_gone();
+            while let Some(request) = self.framer.next() {
+                sink(request);
+            }
+        }
     }
 
-    /// When [`Fifo::check`] is due.
+    /// When [`Fifo::receive`] and [`Fifo::check`] are to be called if nothing is written.
     pub(crate) fn next_timeout(&self) -> Instant {
-        self.check_at
+        self.give_up_at.map_or(self.check_at, |at| at.min(self.check_at))
     }
 
     /// Makes the FIFO again if its name is gone or leads elsewhere; at once with `force` (SIGHUP).

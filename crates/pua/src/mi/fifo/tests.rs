@@ -56,8 +56,9 @@ impl World {
                 .unwrap();
             assert!(!events.is_empty(), "nothing came, {requests:?}");
             self.fifo.on_event();
-            self.fifo
-                .receive(|request| requests.push(String::from_utf8(request.bytes).unwrap()));
+            self.fifo.receive(Instant::now(), |request| {
+                requests.push(String::from_utf8(request.bytes).unwrap())
+            });
         }
         requests
     }
@@ -98,7 +99,7 @@ fn what_a_dead_writer_left_incomplete_does_not_spoil_the_next_request() {
     let mut world = world();
     world.write(":pua_publish:r\nsip:half");
     world.fifo.on_event();
-    world.fifo.receive(|cut| {
+    world.fifo.receive(Instant::now(), |cut| {
         let request = pua_mi::Request::parse(&cut.bytes, pua_mi::Via::Fifo);
         assert!(request.calls[0].command.is_err(), "{cut:?}");
     });
@@ -106,6 +107,38 @@ fn what_a_dead_writer_left_incomplete_does_not_spoil_the_next_request() {
     world.write(WHICH);
     let requests = world.receive(1);
     assert!(requests[0].contains("which"), "{requests:?}");
+}
+
+/// `echo line >> fifo`, once for each line.
+#[test]
+fn lines_of_one_request_may_come_one_by_one() {
+    let mut world = world();
+    let now = Instant::now();
+    for line in [":pua_publish:r\n", "sip:a@example.com\n", "60\n"] {
+        world.write(line);
+        world.fifo.on_event();
+        world.fifo.receive(now, |request| panic!("{request:?}"));
+    }
+    world.write("\n");
+    let requests = world.receive(1);
+    assert!(requests[0].contains("sip:a@example.com\n60\n"), "{requests:?}");
+}
+
+/// Without its empty line a request is waited for a while, and then its writer is told.
+#[test]
+fn a_request_without_its_end_is_waited_for() {
+    let mut world = world();
+    let now = Instant::now();
+    world.write(":which:r\n");
+    world.fifo.on_event();
+    world.fifo.receive(now, |request| panic!("{request:?}"));
+    assert_eq!(world.fifo.next_timeout(), now + GRACE);
+    let mut requests = Vec::new();
+    world.fifo.receive(now + GRACE, |request| requests.push(request));
+    assert_eq!(requests.len(), 1);
+    let request = pua_mi::Request::parse(&requests[0].bytes, pua_mi::Via::Fifo);
+    assert!(request.calls[0].command.is_err(), "told, not done");
+    assert!(world.fifo.next_timeout() > now + GRACE);
 }
 
 #[test]
