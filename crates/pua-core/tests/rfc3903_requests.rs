@@ -478,3 +478,20 @@ fn r3903_17_header_audit() {
         }
     }
 }
+
+/// A removal of what nobody ever answered is not told as certain.
+#[test]
+fn removal_of_what_was_never_answered() {
+    let mut bed = Bed::new();
+    bed.publish(A, BODY, 3600);
+    bed.run_to(32_500);
+    assert_eq!(bed.state(A), PublicationState::Waiting);
+    bed.take_all();
+    let removed = bed.remove(A);
+    bed.nothing_sent();
+    assert_eq!(
+        (bed.outcome(removed).code, bed.outcome(removed).next),
+        (408, Next::Ended)
+    );
+    assert!(!bed.holds(A));
+}

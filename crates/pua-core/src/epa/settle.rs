@@ -377,7 +377,14 @@ impl Epa {
             let Some(known) = self.waiters.get(*waiter as usize) else {
                 continue;
             };
+            let unanswered = publication.last.as_ref().is_some_and(|last| last.code == 408);
             let mut outcome = match ending {
+                // A server that never answered may have taken it all the same.
+                Ending::Removed if unanswered => Failure::local(
+                    408,
+                    None,
+                    "no server has ever answered; if one took it, it ends there by itself".to_owned(),
+                ),
                 // What was wanted is so, and nothing had to be sent for it.
                 Ending::Removed => Failure::local(200, None, "nothing was held at the server".to_owned()),
                 Ending::Expired => Failure::local(
@@ -387,7 +394,7 @@ impl Epa {
                 ),
             }
             .outcome(publication, Next::Ended);
-            if ending == Ending::Removed {
+            if outcome.code == 200 {
                 outcome.expires = Some(0);
             }
             core.outputs
