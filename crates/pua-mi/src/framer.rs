@@ -245,7 +245,8 @@ impl FifoFramer {
         let too_long = at - self.start > self.limit;
         if too_long {
             let text = self.buffer.get(self.start..).unwrap_or_default();
-            let text = text.get(..LONGEST_HEAD).unwrap_or(text);
+            // As much as is there whenever this is found out, so that it does not depend on how bytes were split.
+            let text = text.get(..LONGEST_HEAD.min(self.limit)).unwrap_or(text);
             match partial_head(text) {
                 Head::Json { .. } => self.ready.push_back(text.to_vec()),
                 Head::Classic => {
