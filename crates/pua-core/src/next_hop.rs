@@ -458,7 +458,7 @@ impl NextHop {
         self.bucket = Bucket::new(now, pacing);
         // Listening addresses may differ: ask for sources anew.
         if self.is_resolved() {
-            self.used = self.peek().map(|hop| hop.addr.ip());
+            self.used = self.peek().map(|hop| hop.addr.ip()).or(self.used);
             self.addresses = Addresses::Unknown;
         }
     }
