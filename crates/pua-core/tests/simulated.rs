@@ -243,3 +243,25 @@ fn r3261_123_challenged_after_a_reload() {
     bed.respond(&sent, 401, &challenge("n2"));
     assert!(bed.take().text().contains("nonce=\"n2\""));
 }
+
+/// R3261-124: nonces that are stale whenever they arrive end the exchange, but it is tried again
+/// in minutes: nobody has said that the credentials are wrong.
+#[test]
+fn r3261_124_stale_on_arrival_is_tried_again() {
+    let mut bed = Bed::with(by_name());
+    let id = bed.publish(A, BODY, 6000);
+    bed.resolve(HOST, &["192.0.2.1"]);
+    let mut count = 0;
+    while bed.reply(id).is_none() {
+        let sent = bed.take();
+        count += 1;
+        let stale = if count > 1 { ", stale=TRUE" } else { "" };
+        bed.respond(
+            &sent,
+            401,
+            &format!("WWW-Authenticate: Digest realm=\"lab\", nonce=\"n{count}\", qop=\"auth\"{stale}\r\n"),
+        );
+    }
+    let next = bed.run_to_next(301_000);
+    assert!(next.at >= 150_000, "{}", next.at);
+}

@@ -42,11 +42,13 @@ impl World {
             self.step()?;
             from = self.now;
         }
-        let slow = self
-            .life
-            .servers
-            .iter()
-            .any(|(_, behaviour)| behaviour.is_some_and(|behaviour| behaviour.not_found > 0.0));
+        let slow = self.life.servers.iter().any(|(policy, behaviour)| {
+            let stale = policy
+                .digest
+                .as_ref()
+                .is_some_and(|(_, _, lifetime)| lifetime.as_secs() < 30);
+            stale || behaviour.is_some_and(|behaviour| behaviour.not_found > 0.0)
+        });
         let recovery = RECOVERY
             + if slow {
                 Duration::from_secs(1800)

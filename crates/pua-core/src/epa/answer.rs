@@ -10,7 +10,7 @@ use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, StatusLine};
 use super::exchange::next_cseq;
 use super::settle::{Failure, cleaned_reason};
 use super::{Ending, Epa, OVERSHOOT, index_of};
-use crate::auth::Asker;
+use crate::auth::{Asker, Unanswered};
 use crate::core::Core;
 use crate::output::{Change, Event, FailureOrigin, Next, Outcome, Output};
 use crate::publication::response::Verdict;
@@ -330,7 +330,11 @@ impl Epa {
             .challenged(&offered, &core.config.credentials, &mut exchange.rounds)
         {
             Ok(()) => self.again(now, core, index),
-            Err(why) => self.fail(now, core, index, failure.because(why.to_string())),
+            Err(why) => {
+                let stale = why == Unanswered::TooManyRounds;
+                let failure = failure.because(why.to_string());
+                self.fail(now, core, index, Failure { stale, ..failure });
+            }
         }
     }
 

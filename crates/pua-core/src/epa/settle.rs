@@ -28,6 +28,8 @@ pub(super) struct Failure {
     pub(super) retry_after: Option<u32>,
     pub(super) allow_events: Option<String>,
     pub(super) server: Option<Hop>,
+    /// Nonces that are stale on arrival, as on a slow or lossy way: not a no for good.
+    pub(super) stale: bool,
 }
 
 impl Failure {
@@ -51,6 +53,7 @@ impl Failure {
                 None
             },
             server: Some(hop),
+            stale: false,
         }
     }
 
@@ -65,6 +68,7 @@ impl Failure {
             retry_after: None,
             allow_events: None,
             server,
+            stale: false,
         }
     }
 
@@ -175,6 +179,7 @@ impl Epa {
         };
         let retry = match Verdict::of(failure.code) {
             _ if failure.origin == FailureOrigin::Local && failure.code == 513 => None,
+            Verdict::Challenged if failure.stale => Some(retry(core, publication, Patience::Slow)),
             Verdict::NotServed => Some(retry(core, publication, Patience::Slow)),
             Verdict::TryLater | Verdict::ServerUnavailable | Verdict::Forgotten | Verdict::Granted => {
                 Some(retry(core, publication, Patience::Outage))
