@@ -1,7 +1,10 @@
-//! The registry of SIP event packages and, in time, their documents.
+//! The registry of SIP event packages, and their documents as typed values and JSON.
 //!
 //! [`Package`] is the name of an event package as RFC 6665 §8.2.1 allows it, known or not; [`Registration`] is what is
 //! known of those that are registered or common in the field.
+//!
+//! [`Document`] is a body of such a package: read leniently, written strictly, to and from JSON, and summed up
+//! ([`Summary`]). [`check`] says what a peer may refuse or misread.
 
 #![deny(
     clippy::unwrap_used,
@@ -19,8 +22,23 @@
     )
 )]
 
+mod document;
+mod error;
+mod finding;
+#[allow(dead_code, reason = "the formats to come use it")]
+mod json;
 mod package;
+pub mod pidf;
 mod registry;
+mod summary;
+mod time;
+#[allow(dead_code, reason = "the formats to come use it")]
+mod xml;
 
+pub use document::{Document, Raw, check};
+pub use error::{DocumentError, ErrorKind};
+pub use finding::{Finding, Severity};
 pub use package::{BadPackage, Package};
 pub use registry::{Registration, registrations};
+pub use summary::{Availability, Call, MessagesWaiting, Summary};
+pub use time::{BadTimestamp, Timestamp};

@@ -1,0 +1,143 @@
+//! A body of an event package as a value: which format it has follows from its content type.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{DocumentError, Finding, Summary, json, pidf};
+
+/// A document of an event package.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Document {
+    /// `application/pidf+xml` (RFC 3863).
+    Presence(pidf::Presence),
+    /// Any other type, as it is.
+    Raw(Raw),
+}
+
+/// A body that is passed on as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// The whole media type, parameters included.
+    pub content_type: Box<str>,
+    /// The octets.
+    pub body: Bytes,
+}
+
+/// The JSON form of [`Raw`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawJson {
+    content_type: Box<str>,
+    body: String,
+}
+
+/// The formats that have a typed form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Presence,
+    Other,
+}
+
+/// The type and subtype without parameters and blanks; compared without regard to case.
+pub(crate) fn media_type(content_type: &str) -> &str {
+    let end = content_type.find(';').unwrap_or(content_type.len());
+    content_type
+        .get(..end)
+        .unwrap_or_default()
+        .trim_matches([' ', '\t', '\r', '\n'])
+}
+
+fn format(content_type: &str) -> Format {
+    let is = |name: &str| media_type(content_type).eq_ignore_ascii_case(name);
+    if is(pidf::CONTENT_TYPE) {
+        Format::Presence
+    } else {
+        Format::Other
+    }
+}
+
+impl Document {
+    /// Reads a body. Lenient: what can be understood is used, even where the schema says otherwise; a type that is not
+    /// known gives [`Document::Raw`]. Parameters and case of the content type do not matter.
+    ///
+    /// # Errors
+    /// [`DocumentError`] when the body is not text, not well-formed, too large, or another document than the type says.
+    pub fn read(content_type: &str, body: &[u8]) -> Result<Self, DocumentError> {
+        Ok(match format(content_type) {
+            Format::Presence => Self::Presence(pidf::read(body)?),
+            Format::Other => Self::Raw(Raw {
+                content_type: content_type.into(),
+                body: Bytes::copy_from_slice(body),
+            }),
+        })
+    }
+
+    /// Writes the body. Strict: what is written is valid against the schema of the RFC.
+    ///
+    /// # Errors
+    /// [`DocumentError`] with the path of a value that the format cannot carry.
+    pub fn write(&self) -> Result<Vec<u8>, DocumentError> {
+        match self {
+            Self::Presence(presence) => presence.write(),
+            Self::Raw(raw) => Ok(raw.body.to_vec()),
+        }
+    }
+
+    /// The media type of what [`Document::write`] gives.
+    pub fn content_type(&self) -> &str {
+        match self {
+            Self::Presence(_) => pidf::CONTENT_TYPE,
+            Self::Raw(raw) => &raw.content_type,
+        }
+    }
+
+    /// The JSON form, with members in snake_case. The octets of a raw document that are not UTF-8 are replaced.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Presence(presence) => presence.to_json(),
+            Self::Raw(raw) => json::to_json(&RawJson {
+                content_type: raw.content_type.clone(),
+                body: String::from_utf8_lossy(&raw.body).into_owned(),
+            }),
+        }
+    }
+
+    /// Reads the JSON form that [`Document::to_json`] gives for this content type. Strict: a member that is not known
+    /// is refused by its name.
+    ///
+    /// # Errors
+    /// [`DocumentError`] with the path of the member.
+    pub fn from_json(content_type: &str, value: &Value) -> Result<Self, DocumentError> {
+        Ok(match format(content_type) {
+            Format::Presence => Self::Presence(pidf::Presence::from_json(value)?),
+            Format::Other => {
+                let raw: RawJson = json::from_json(value)?;
+                Self::Raw(Raw {
+                    content_type: raw.content_type,
+                    body: Bytes::from(raw.body),
+                })
+            }
+        })
+    }
+
+    /// What the document says of its presentity.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        match self {
+            Self::Presence(presence) => presence.summarise(&mut summary),
+            Self::Raw(_) => {}
+        }
+        summary
+    }
+}
+
+/// Looks a document over: what a peer may refuse or misread. Nothing to say: an empty list. Of a type that is not known
+/// nothing is said.
+pub fn check(content_type: &str, body: &[u8]) -> Vec<Finding> {
+    match format(content_type) {
+        Format::Presence => pidf::check(body),
+        Format::Other => Vec::new(),
+    }
+}
