@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::message_summary::{self, MessageSummary};
 use crate::{DocumentError, Finding, Summary, json, pidf};
 
 /// A document of an event package.
@@ -12,6 +13,8 @@ use crate::{DocumentError, Finding, Summary, json, pidf};
 pub enum Document {
     /// `application/pidf+xml` (RFC 3863).
     Presence(pidf::Presence),
+    /// `application/simple-message-summary` (RFC 3842).
+    MessageSummary(MessageSummary),
     /// Any other type, as it is.
     Raw(Raw),
 }
@@ -37,6 +40,7 @@ struct RawJson {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Presence,
+    MessageSummary,
     Other,
 }
 
@@ -53,6 +57,8 @@ fn format(content_type: &str) -> Format {
     let is = |name: &str| media_type(content_type).eq_ignore_ascii_case(name);
     if is(pidf::CONTENT_TYPE) {
         Format::Presence
+    } else if is(message_summary::CONTENT_TYPE) {
+        Format::MessageSummary
     } else {
         Format::Other
     }
@@ -67,6 +73,7 @@ impl Document {
     pub fn read(content_type: &str, body: &[u8]) -> Result<Self, DocumentError> {
         Ok(match format(content_type) {
             Format::Presence => Self::Presence(pidf::read(body)?),
+            Format::MessageSummary => Self::MessageSummary(message_summary::read(body)?),
             Format::Other => Self::Raw(Raw {
                 content_type: content_type.into(),
                 body: Bytes::copy_from_slice(body),
@@ -81,6 +88,7 @@ impl Document {
     pub fn write(&self) -> Result<Vec<u8>, DocumentError> {
         match self {
             Self::Presence(presence) => presence.write(),
+            Self::MessageSummary(summary) => summary.write(),
             Self::Raw(raw) => Ok(raw.body.to_vec()),
         }
     }
@@ -89,6 +97,7 @@ impl Document {
     pub fn content_type(&self) -> &str {
         match self {
             Self::Presence(_) => pidf::CONTENT_TYPE,
+            Self::MessageSummary(_) => message_summary::CONTENT_TYPE,
             Self::Raw(raw) => &raw.content_type,
         }
     }
@@ -97,6 +106,7 @@ impl Document {
     pub fn to_json(&self) -> Value {
         match self {
             Self::Presence(presence) => presence.to_json(),
+            Self::MessageSummary(summary) => summary.to_json(),
             Self::Raw(raw) => json::to_json(&RawJson {
                 content_type: raw.content_type.clone(),
                 body: String::from_utf8_lossy(&raw.body).into_owned(),
@@ -112,6 +122,7 @@ impl Document {
     pub fn from_json(content_type: &str, value: &Value) -> Result<Self, DocumentError> {
         Ok(match format(content_type) {
             Format::Presence => Self::Presence(pidf::Presence::from_json(value)?),
+            Format::MessageSummary => Self::MessageSummary(MessageSummary::from_json(value)?),
             Format::Other => {
                 let raw: RawJson = json::from_json(value)?;
                 Self::Raw(Raw {
@@ -127,6 +138,7 @@ impl Document {
         let mut summary = Summary::default();
         match self {
             Self::Presence(presence) => presence.summarise(&mut summary),
+            Self::MessageSummary(messages) => messages.summarise(&mut summary),
             Self::Raw(_) => {}
         }
         summary
@@ -138,6 +150,7 @@ impl Document {
 pub fn check(content_type: &str, body: &[u8]) -> Vec<Finding> {
     match format(content_type) {
         Format::Presence => pidf::check(body),
+        Format::MessageSummary => message_summary::check(body),
         Format::Other => Vec::new(),
     }
 }

@@ -27,6 +27,8 @@ mod error;
 mod finding;
 #[allow(dead_code, reason = "the formats to come use it")]
 mod json;
+pub mod message_summary;
+pub mod multipart;
 mod package;
 pub mod pidf;
 mod registry;
