@@ -24,11 +24,13 @@
 
 mod document;
 mod error;
+mod extension;
 mod finding;
 #[allow(dead_code, reason = "the formats to come use it")]
 mod json;
 pub mod message_summary;
 pub mod multipart;
+mod note;
 mod package;
 pub mod pidf;
 mod registry;
@@ -39,7 +41,9 @@ mod xml;
 
 pub use document::{Document, Raw, check};
 pub use error::{DocumentError, ErrorKind};
+pub use extension::Extension;
 pub use finding::{Finding, Severity};
+pub use note::Note;
 pub use package::{BadPackage, Package};
 pub use registry::{Registration, registrations};
 pub use summary::{Availability, Call, MessagesWaiting, Summary};

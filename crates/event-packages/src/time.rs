@@ -73,6 +73,13 @@ impl Timestamp {
         self.0.as_second()
     }
 
+    /// A millisecond later, in whole milliseconds.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let next = jiff::Timestamp::from_millisecond(self.0.as_millisecond().saturating_add(1));
+        next.map_or(self, Self)
+    }
+
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub fn unix_nanos(self) -> i128 {
         self.0.as_nanosecond()
