@@ -1,7 +1,7 @@
 //! What has to hold for any octets at the management interface. Shared by the fuzz targets and by the ordinary test
 //! that replays the seeds. A check that fails panics.
 
-use pua_mi::{FifoFramer, Outcome, Reply, Request, Via};
+use pua_mi::{Command, FifoFramer, Outcome, Reply, Request, ResourceState, SubscriptionOutcome, Via};
 
 /// What the FIFO gives: the requests do not depend on how the octets were split, and each can be answered. The first
 /// octet says how large the pieces are.
@@ -39,15 +39,28 @@ pub(crate) fn request(data: &[u8]) {
 fn exchange(data: &[u8], via: Via) {
     let request = Request::parse(data, via);
     assert!(!request.calls.is_empty());
+    let said = Outcome {
+        code: 403,
+        reason: String::from_utf8_lossy(data).into_owned(),
+        ..Outcome::default()
+    };
     let replies: Vec<Reply> = request
         .calls
         .iter()
         .map(|call| match &call.command {
-            Ok(_) => Reply::Published(Outcome {
-                code: 403,
-                reason: String::from_utf8_lossy(data).into_owned(),
-                ..Outcome::default()
-            }),
+            Ok(Command::Subscribe(_) | Command::Unsubscribe(_)) => {
+                Reply::Subscribed(Box::new(SubscriptionOutcome {
+                    response: said.clone(),
+                    state: "terminated",
+                    termination: Some(said.reason.clone()),
+                    states: vec![ResourceState {
+                        resource: said.reason.clone(),
+                        ..ResourceState::default()
+                    }],
+                    raw: true,
+                }))
+            }
+            Ok(_) => Reply::Published(said.clone()),
             Err(error) => Reply::Error(error.clone()),
         })
         .collect();

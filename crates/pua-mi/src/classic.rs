@@ -14,7 +14,8 @@ use crate::methods::{self, Method, Misfit, Verb};
 use crate::own;
 use crate::params::{Arg, Param, Slots};
 use crate::publish::{FIVE, Manners, Reader};
-use crate::{Call, Dialect, MiError, Outcome, Reply, ReplyName, Via};
+use crate::subscribe;
+use crate::{Call, Dialect, MiError, Outcome, Reply, ReplyName, SubscriptionOutcome, Via};
 
 /// The most parameters of one command.
 const MOST: usize = 64;
@@ -186,7 +187,8 @@ fn place<'a>(
     let too_many = || MiError::new(400, "Too many parameters");
     let by_position = |index: usize, name: Option<&str>| {
         let named = name.and_then(|name| method.param(name));
-        named.is_none() || named == method.params.get(index).copied()
+        let position = method.params.get(index).filter(|_| index < method.positions);
+        named.is_none() || named == position.copied()
     };
     let mut positional: SmallVec<[Arg<'a>; 12]> = SmallVec::new();
     for (name, arg) in args {
@@ -211,12 +213,15 @@ fn place<'a>(
     if method.must.iter().all(|param| slots.has(*param)) {
         return Ok(slots);
     }
-    if !method.verb.publishes() {
-        return Err(Misfit::TooFew(0).into());
-    }
     // Too few: what is there is looked at first.
-    if slots.has(Param::PresentityUri) {
-        Reader { manners }.presentity(&mut slots, Param::PresentityUri)?;
+    let reader = Reader { manners };
+    match method.verb {
+        verb if verb.subscribes() => subscribe::check_uris(reader, &mut slots)?,
+        verb if !verb.publishes() => return Err(Misfit::TooFew(0).into()),
+        _ if slots.has(Param::PresentityUri) => {
+            reader.presentity(&mut slots, Param::PresentityUri)?;
+        }
+        _ => {}
     }
     Err(MiError::new(500, format!("command '{command}' failed")))
 }
@@ -226,6 +231,9 @@ pub(crate) fn print(out: &mut Vec<u8>, reply: &Reply) {
     match reply {
         Reply::Published(outcome) => print_outcome(out, outcome),
         Reply::Accepted => out.extend_from_slice(b"202 Accepted\n"),
+        Reply::Subscribed(outcome) => print_subscription(out, outcome),
+        Reply::SubscriptionAccepted => out.extend_from_slice(b"202 accepted\n"),
+        Reply::Done => out.extend_from_slice(b"200 OK\n"),
         Reply::Json(value) => {
             out.extend_from_slice(b"200 OK\n");
             print_value(out, value, 0);
@@ -242,11 +250,39 @@ pub(crate) fn print(out: &mut Vec<u8>, reply: &Reply) {
     out.push(b'\n');
 }
 
-fn print_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
+/// The first two lines: that the command was done, and what the server said.
+fn print_response(out: &mut Vec<u8>, response: &Outcome) {
     out.extend_from_slice(b"200 OK\n");
-    let _ = write!(out, "{} ", outcome.code);
-    push_text(out, &outcome.clean_reason());
+    let _ = write!(out, "{} ", response.code);
+    push_text(out, &response.clean_reason());
     out.push(b'\n');
+}
+
+fn print_subscription(out: &mut Vec<u8>, outcome: &SubscriptionOutcome) {
+    print_response(out, &outcome.response);
+    let _ = writeln!(out, "State:: {}", outcome.state);
+    if let Some(reason) = &outcome.termination {
+        let _ = writeln!(out, "Reason:: {}", whole_line(reason));
+    }
+    if let Some(expires) = outcome.response.expires {
+        let _ = writeln!(out, "Expires:: {expires}");
+    }
+    match outcome.single() {
+        Some(state) => state.print_classic(out, 0),
+        None => {
+            for state in &outcome.states {
+                let _ = writeln!(out, "Resource:: {}", whole_line(&state.resource));
+                state.print_classic(out, 1);
+            }
+        }
+    }
+    for (name, value) in failure_members(&outcome.response) {
+        print_node(out, Some(name), &value, 0);
+    }
+}
+
+fn print_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
+    print_response(out, outcome);
     if !outcome.is_success() {
         for (name, value) in failure_members(outcome) {
             print_node(out, Some(name), &value, 0);

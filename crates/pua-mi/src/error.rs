@@ -66,6 +66,11 @@ impl MiError {
         Self::new(404, "No such publication")
     }
 
+    /// No subscription of that name is held.
+    pub fn no_such_subscription() -> Self {
+        Self::new(404, "No such subscription")
+    }
+
     /// The entity-tag given is not the one that is held.
     pub fn wrong_etag() -> Self {
         Self::new(418, "Wrong ETag")

@@ -331,8 +331,8 @@ impl<'de> Visitor<'de> for ArgVisitor {
         f.write_str("a parameter")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Arg::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Arg::Bool(value))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {

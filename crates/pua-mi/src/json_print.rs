@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::check::{one_line, whole_line};
 use crate::request::Echo;
-use crate::{Dialect, MiError, Next, Outcome, Reply};
+use crate::{Dialect, MiError, Next, Outcome, Reply, SubscriptionOutcome};
 
 /// Prints one response object.
 pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply, echo: &Echo) {
@@ -16,8 +16,23 @@ pub(crate) fn reply(out: &mut Vec<u8>, reply: &Reply, echo: &Echo) {
             out.extend_from_slice(b"\"result\":");
             outcome_object(out, outcome, true);
         }
-        (Reply::Accepted, Dialect::Kamailio) => out.extend_from_slice(b"\"result\":{}"),
+        (Reply::Subscribed(outcome), Dialect::Kamailio) if !outcome.response.is_success() => {
+            let response = &outcome.response;
+            error_object(out, i32::from(response.code), &response.clean_reason(), |out| {
+                out.extend_from_slice(b",\"data\":");
+                subscription_object(out, outcome, false);
+            });
+        }
+        (Reply::Subscribed(outcome), _) => {
+            out.extend_from_slice(b"\"result\":");
+            subscription_object(out, outcome, true);
+        }
+        (Reply::SubscriptionAccepted | Reply::Accepted, Dialect::Kamailio) => {
+            out.extend_from_slice(b"\"result\":{}")
+        }
         (Reply::Accepted, _) => out.extend_from_slice(b"\"result\":\"Accepted\""),
+        (Reply::SubscriptionAccepted, _) => out.extend_from_slice(b"\"result\":\"accepted\""),
+        (Reply::Done, _) => out.extend_from_slice(b"\"result\":\"OK\""),
         (Reply::Json(value), _) => {
             out.extend_from_slice(b"\"result\":");
             serialise(out, value);
@@ -97,6 +112,38 @@ fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
         for (name, value) in failure_members(outcome) {
             members.add(name, &value);
         }
+    }
+    members.end();
+}
+
+/// How a subscription went: where it stands, what was told, and what comes next.
+fn subscription_object(out: &mut Vec<u8>, outcome: &SubscriptionOutcome, with_reply: bool) {
+    let response = &outcome.response;
+    let mut members = Members::begin(out, b"{");
+    if with_reply {
+        members.add("reply", &format!("{} {}", response.code, response.clean_reason()));
+    }
+    members.add("state", outcome.state);
+    if let Some(reason) = &outcome.termination {
+        members.add("reason", one_line(reason).as_ref());
+    }
+    if let Some(expires) = response.expires {
+        members.add("Expires", &expires);
+    }
+    if let Some(state) = outcome.single() {
+        for (name, value) in state.members(outcome.raw) {
+            members.add(&name, &value);
+        }
+    } else if !outcome.states.is_empty() {
+        let states: Vec<Value> = outcome
+            .states
+            .iter()
+            .map(|state| state.to_json(outcome.raw))
+            .collect();
+        members.add("states", &states);
+    }
+    for (name, value) in failure_members(response) {
+        members.add(name, &value);
     }
     members.end();
 }

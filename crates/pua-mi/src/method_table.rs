@@ -129,6 +129,65 @@ const TARGET_RECIPES: &[&[Param]] = &[
 ];
 const LIST: &[Param] = &[P::Presentity, P::Package, P::State, P::Cursor, P::Limit];
 
+const SUBSCRIBE: &[Param] = &[
+    P::PresentityUri,
+    P::WatcherUri,
+    P::EventPackage,
+    P::Expires,
+    P::Id,
+    P::OutboundProxy,
+    P::ExtraHeaders,
+    P::Members,
+    P::Raw,
+    P::Wait,
+    P::Timeout,
+];
+const SUBSCRIPTION: &[Param] = &[P::PresentityUri, P::WatcherUri, P::EventPackage];
+const SUBSCRIBE_RECIPES: &[&[Param]] = &[
+    &[P::PresentityUri, P::WatcherUri, P::EventPackage, P::Expires],
+    SUBSCRIPTION,
+    SUBSCRIBE,
+];
+const UNSUBSCRIBE: &[Param] = &[
+    P::PresentityUri,
+    P::WatcherUri,
+    P::EventPackage,
+    P::Id,
+    P::Wait,
+    P::Timeout,
+];
+const FETCH: &[Param] = &[
+    P::PresentityUri,
+    P::WatcherUri,
+    P::EventPackage,
+    P::Id,
+    P::OutboundProxy,
+    P::ExtraHeaders,
+    P::Members,
+    P::Raw,
+    P::Timeout,
+];
+const SUBSCRIPTIONS: &[Param] = &[
+    P::Presentity,
+    P::Watcher,
+    P::Package,
+    P::State,
+    P::Cursor,
+    P::Limit,
+];
+const STATE: &[Param] = &[P::PresentityUri, P::EventPackage, P::Raw];
+const EVENT_SUBSCRIBE: &[Param] = &[P::Event, P::Socket, P::Expire];
+const WATCH: &[Param] = &[
+    P::Presentity,
+    P::Watcher,
+    P::Package,
+    P::Kind,
+    P::ChangedOnly,
+    P::Raw,
+    P::Cursor,
+    P::Snapshot,
+];
+
 const fn plain(names: &'static [&'static str], verb: Verb, help: &'static str) -> Method {
     Method {
         names,
@@ -228,6 +287,106 @@ pub(crate) static METHODS: &[Method] = &[
         positions: 3,
         recipes: TARGET_RECIPES,
         help: "Refreshes one publication now and answers with the presence server's response.",
+    },
+    Method {
+        names: &["pua_subscribe", "pua_mi:subscribe", "pua:subscribe"],
+        verb: Verb::OpenSipsSubscribe,
+        params: SUBSCRIBE,
+        required: 3,
+        must: SUBSCRIPTION,
+        positions: 4,
+        recipes: SUBSCRIBE_RECIPES,
+        help: "Watches a presentity for a watcher and answers accepted; what the notifier tells comes as events. A \
+               second call for the same three goes on with the new lifetime. expires: seconds, 0 watches no more, -1 \
+               means until told otherwise; without it the package's own. wait=final answers after the first NOTIFY, \
+               with the document. members: the presentities of a list in the request (RFC 5367). Positions: \
+               presentity_uri, watcher_uri, event_package, expires.",
+    },
+    Method {
+        names: &["pua.subscribe"],
+        verb: Verb::KamailioSubscribe,
+        params: SUBSCRIBE,
+        required: 4,
+        must: SUBSCRIPTION,
+        positions: 4,
+        recipes: SUBSCRIBE_RECIPES,
+        help: "Watches a presentity for a watcher; the answer is empty. Parameters are presentity uri, watcher uri, \
+               event package and expires.",
+    },
+    Method {
+        names: &["pua:unsubscribe", "pua_unsubscribe", "pua.unsubscribe"],
+        verb: Verb::Unsubscribe,
+        params: UNSUBSCRIBE,
+        required: 3,
+        must: SUBSCRIPTION,
+        positions: 4,
+        recipes: &[SUBSCRIPTION, UNSUBSCRIBE],
+        help: "Watches a presentity no more and answers when the notifier has said that it is over.",
+    },
+    Method {
+        names: &["pua:fetch", "pua_fetch", "pua.fetch"],
+        verb: Verb::Fetch,
+        params: FETCH,
+        required: 3,
+        must: SUBSCRIPTION,
+        positions: 4,
+        recipes: &[SUBSCRIPTION, FETCH],
+        help: "Asks once for the present state of a presentity and answers with the document; raw=true adds the body \
+               as it was received.",
+    },
+    Method {
+        names: &["pua:subscriptions", "pua_subscriptions", "pua.subscriptions"],
+        verb: Verb::Subscriptions,
+        params: SUBSCRIPTIONS,
+        required: 0,
+        must: &[],
+        positions: 6,
+        recipes: &[&[], SUBSCRIPTIONS],
+        help: "Lists the subscriptions held, a page at a time; each parameter narrows the list.",
+    },
+    Method {
+        names: &["pua:state", "pua_state", "pua.state"],
+        verb: Verb::State,
+        params: STATE,
+        required: 1,
+        must: &[P::PresentityUri],
+        positions: 3,
+        recipes: &[&[P::PresentityUri], STATE],
+        help: "Tells what the subscriptions have told of a presentity last: a summary, and each document; raw=true \
+               adds the bodies as they were received.",
+    },
+    Method {
+        names: &["pua:watch", "pua_watch", "pua.watch"],
+        verb: Verb::Watch,
+        params: WATCH,
+        required: 0,
+        must: &[],
+        positions: 8,
+        recipes: &[&[], WATCH],
+        help: "Tells every event from now on, as JSON lines; only on the stream socket. Each parameter narrows what is \
+               told; cursor goes on behind an event.",
+    },
+    Method {
+        names: &["event_subscribe"],
+        verb: Verb::EventSubscribe,
+        params: EVENT_SUBSCRIBE,
+        required: 2,
+        must: &[P::Event, P::Socket],
+        positions: 3,
+        recipes: &[&[P::Event, P::Socket], EVENT_SUBSCRIBE],
+        help: "Sends an event to a socket (udp:host:port, unix:path, tcp:host:port) for expire seconds, 3600 if not \
+               said; 0 ends that.",
+    },
+    plain(&["events_list"], Verb::EventsList, "Lists the events."),
+    Method {
+        names: &["subscribers_list"],
+        verb: Verb::SubscribersList,
+        params: &[P::Event, P::Socket],
+        required: 0,
+        must: &[],
+        positions: 2,
+        recipes: &[&[], &[P::Event], &[P::Event, P::Socket]],
+        help: "Lists the sockets that events are sent to.",
     },
     Method {
         names: &["which"],

@@ -24,6 +24,18 @@ pub(crate) enum Verb {
     Show,
     Remove,
     Refresh,
+    /// `pua_subscribe` of OpenSIPS.
+    OpenSipsSubscribe,
+    /// `pua.subscribe` of Kamailio.
+    KamailioSubscribe,
+    Unsubscribe,
+    Fetch,
+    Subscriptions,
+    State,
+    EventSubscribe,
+    EventsList,
+    SubscribersList,
+    Watch,
     Which,
     Help,
     Version,
@@ -47,10 +59,15 @@ impl Verb {
         )
     }
 
+    /// Whether the method makes a subscription, or ends one, in the way that is documented elsewhere.
+    pub(crate) const fn subscribes(self) -> bool {
+        matches!(self, Self::OpenSipsSubscribe | Self::KamailioSubscribe)
+    }
+
     /// Whose manners the method's callers expect, in JSON.
     pub(crate) const fn dialect(self) -> Dialect {
         match self {
-            Self::KamailioPublish | Self::KamailioSendPublish => Dialect::Kamailio,
+            Self::KamailioPublish | Self::KamailioSendPublish | Self::KamailioSubscribe => Dialect::Kamailio,
             _ => Dialect::OpenSips,
         }
     }

@@ -20,7 +20,9 @@ pub(crate) enum Arg<'a> {
     Float(f64),
     /// A list.
     List(Vec<Arg<'a>>),
-    /// true, false or an object: of use nowhere.
+    /// true or false.
+    Bool(bool),
+    /// An object: of use nowhere.
     Other,
 }
 
@@ -77,10 +79,20 @@ pub(crate) enum Param {
     MiCmd,
     Level,
     Statistics,
+    WatcherUri,
+    Members,
+    Raw,
+    Watcher,
+    Event,
+    Socket,
+    Expire,
+    Kind,
+    ChangedOnly,
+    Snapshot,
 }
 
 impl Param {
-    const COUNT: usize = 20;
+    const COUNT: usize = 30;
 
     /// The name by which it is given.
     pub(crate) const fn name(self) -> &'static str {
@@ -105,12 +117,25 @@ impl Param {
             Self::MiCmd => "mi_cmd",
             Self::Level => "level",
             Self::Statistics => "statistics",
+            Self::WatcherUri => "watcher_uri",
+            Self::Members => "members",
+            Self::Raw => "raw",
+            Self::Watcher => "watcher",
+            Self::Event => "event",
+            Self::Socket => "socket",
+            Self::Expire => "expire",
+            Self::Kind => "kind",
+            Self::ChangedOnly => "changed_only",
+            Self::Snapshot => "snapshot",
         }
     }
 
     /// Whether it is our addition to commands that others have documented: it is left out when parameters are counted.
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Id | Self::OutboundProxy | Self::Wait | Self::Timeout)
+        matches!(
+            self,
+            Self::Id | Self::OutboundProxy | Self::Wait | Self::Timeout | Self::Members | Self::Raw
+        )
     }
 }
 

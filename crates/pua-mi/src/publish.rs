@@ -51,7 +51,8 @@ pub(crate) fn read(method: &Method, params: Params<'_>, manners: Manners) -> Res
     from_slots(method, slots, manners)
 }
 
-fn misfit_error(misfit: Misfit, dialect: Dialect) -> MiError {
+/// Too few, too many, or others: in the dialect's words.
+pub(crate) fn misfit_error(misfit: Misfit, dialect: Dialect) -> MiError {
     match (dialect, misfit) {
         (Dialect::Kamailio, Misfit::TooFew(count)) => {
             MiError::new(400, format!("Too few or wrong type of parameters ({count})"))
@@ -123,7 +124,7 @@ pub(crate) fn from_slots(
     let id = reader.id(&mut slots)?;
     let wait = match method.verb {
         Verb::KamailioSendPublish => Wait::Accepted,
-        _ => reader.wait(&mut slots)?,
+        _ => reader.wait(&mut slots, Wait::Final)?,
     };
     let timeout = reader.timeout(&mut slots)?;
     Ok(Command::Publish(Box::new(Publish {
@@ -172,7 +173,7 @@ impl Reader {
     }
 
     /// A value that breaks its grammar.
-    fn bad(self, what: &str, value: &str) -> MiError {
+    pub(crate) fn bad(self, what: &str, value: &str) -> MiError {
         if self.is_kamailio() {
             MiError::new(400, format!("Invalid {what} '{}'", check::one_line(value)))
         } else {
@@ -180,7 +181,7 @@ impl Reader {
         }
     }
 
-    fn bad_headers(self, why: &str) -> MiError {
+    pub(crate) fn bad_headers(self, why: &str) -> MiError {
         let words = if self.is_kamailio() {
             "Invalid extra headers"
         } else {
@@ -239,23 +240,30 @@ impl Reader {
         }
     }
 
-    /// The presentity's URI.
-    pub(crate) fn presentity(self, slots: &mut Slots<'_>, param: Param) -> Result<String, MiError> {
+    /// A URI that can be published for, watched, or watch, as it goes on the wire; or else what was written.
+    pub(crate) fn uri(self, slots: &mut Slots<'_>, param: Param) -> Result<Result<String, String>, MiError> {
         let uri = match slots.take(param) {
             Some(Arg::Bytes(_)) => Cow::Borrowed("not text"),
             arg => self.text(arg, param)?.unwrap_or_default(),
         };
-        let uri = check::ascii_uri(uri.trim_matches([' ', '\t']));
-        let uri = &*uri;
-        match uri {
-            _ if check::is_presentity(uri) => Ok(uri.to_owned()),
-            _ if self.is_kamailio() => Err(MiError::new(
+        let uri = check::ascii_uri(uri.trim_matches([' ', '\t'])).into_owned();
+        Ok(if check::is_presentity(&uri) {
+            Ok(uri)
+        } else {
+            Err(uri)
+        })
+    }
+
+    /// The presentity's URI.
+    pub(crate) fn presentity(self, slots: &mut Slots<'_>, param: Param) -> Result<String, MiError> {
+        self.uri(slots, param)?.map_err(|written| match &*written {
+            _ if self.is_kamailio() => MiError::new(
                 400,
-                format!("Invalid presentity uri '{}'", check::one_line(uri)),
-            )),
-            "" => Err(MiError::new(404, "Empty presentity URI")),
-            _ => Err(MiError::new(404, "Bad presentity URI")),
-        }
+                format!("Invalid presentity uri '{}'", check::one_line(&written)),
+            ),
+            "" => MiError::new(404, "Empty presentity URI"),
+            _ => MiError::new(404, "Bad presentity URI"),
+        })
     }
 
     /// `0`, `-1` or seconds up to 2^32-1, as a number or as digits with blanks around.
@@ -326,10 +334,26 @@ impl Reader {
         }
     }
 
-    /// When to answer.
-    pub(crate) fn wait(self, slots: &mut Slots<'_>) -> Result<Wait, MiError> {
+    /// Yes or no.
+    pub(crate) fn flag(self, slots: &mut Slots<'_>, param: Param) -> Result<Option<bool>, MiError> {
+        match slots.take(param) {
+            None | Some(Arg::Null) => Ok(None),
+            Some(Arg::Bool(value)) => Ok(Some(value)),
+            Some(Arg::Integer(number @ 0..=1)) => Ok(Some(number == 1)),
+            Some(Arg::Text(text)) => match text.as_ref() {
+                "" | "." => Ok(None),
+                "true" | "yes" | "1" => Ok(Some(true)),
+                "false" | "no" | "0" => Ok(Some(false)),
+                _ => Err(self.bad_type(param)),
+            },
+            Some(_) => Err(self.bad_type(param)),
+        }
+    }
+
+    /// When to answer; `default` where nothing is said and the caller can be answered.
+    pub(crate) fn wait(self, slots: &mut Slots<'_>, default: Wait) -> Result<Wait, MiError> {
         match self.text(slots.take(Param::Wait), Param::Wait)?.as_deref() {
-            None | Some("") if self.manners.wants_reply => Ok(Wait::Final),
+            None | Some("") if self.manners.wants_reply => Ok(default),
             None | Some("") => Ok(Wait::None),
             Some("final") => Ok(Wait::Final),
             Some("accepted") => Ok(Wait::Accepted),
@@ -369,7 +393,7 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
 }
 
 /// A number with a fraction of zero, as some clients write whole ones.
-fn integral(number: f64) -> Option<i64> {
+pub(crate) fn integral(number: f64) -> Option<i64> {
     #[allow(clippy::cast_possible_truncation)]
     (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
 }

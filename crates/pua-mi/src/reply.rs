@@ -14,6 +14,12 @@ pub enum Reply {
     Published(Outcome),
     /// Accepted without waiting for the server.
     Accepted,
+    /// How a subscription, its end, or a fetch went.
+    Subscribed(Box<SubscriptionOutcome>),
+    /// A subscription was accepted without waiting for the notifier.
+    SubscriptionAccepted,
+    /// Done; there is no more to say.
+    Done,
     /// The result of a command that asks the daemon itself.
     Json(Value),
     /// The call failed.
@@ -60,6 +66,51 @@ impl Outcome {
             reason => reason,
         }
     }
+}
+
+/// How a SUBSCRIBE ended, or the first NOTIFY that followed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SubscriptionOutcome {
+    /// The final response to SUBSCRIBE; 408 when no NOTIFY came in time. `etag` is of no account.
+    pub response: Outcome,
+    /// Where the subscription stands: `notify_wait`, `pending`, `active` or `terminated`.
+    pub state: &'static str,
+    /// Why the notifier has ended it (RFC 6665 §4.1.3).
+    pub termination: Option<String>,
+    /// What the notifier told.
+    pub states: Vec<ResourceState>,
+    /// Whether the bodies shall be told as they were received, where the dialect has the documents as JSON.
+    pub raw: bool,
+}
+
+/// What is known of one resource.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ResourceState {
+    /// The URI of the presentity, or of the member of a resource list.
+    pub resource: String,
+    /// Of a member of a resource list: how the list server knows it.
+    pub member: Option<Member>,
+    /// The type of the body; empty when none has come.
+    pub content_type: String,
+    /// The body as it was received last.
+    pub body: Vec<u8>,
+    /// The document as JSON.
+    pub document: Option<Value>,
+    /// The document summed up, as JSON.
+    pub summary: Option<Value>,
+    /// When it came: RFC 3339, in UTC.
+    pub at: Option<String>,
+}
+
+/// One member of a resource list (RFC 4662 §5.5).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    /// Its name in the list.
+    pub name: Option<String>,
+    /// `active`, `pending` or `terminated`.
+    pub state: Option<String>,
+    /// Why it is terminated.
+    pub reason: Option<String>,
 }
 
 /// What the daemon does after a failed publish.

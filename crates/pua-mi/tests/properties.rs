@@ -9,7 +9,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pua_mi::{FifoFramer, MiError, Outcome, Reply, Request, Via};
+use pua_mi::{FifoFramer, Member, MiError, Outcome, Reply, Request, ResourceState, SubscriptionOutcome, Via};
 use serde_json::{Value, json};
 
 const VIAS: [Via; 4] = [Via::Fifo, Via::Datagram, Via::Stream, Via::Http];
@@ -42,6 +42,16 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         b"application/pidf+xml\n",
         b"<presence/>\n",
         b"wait::final\n",
+        b":pua_subscribe:r\n",
+        b":pua:fetch:\n",
+        b"sip:w@b.c\n",
+        b"members::",
+        b"sip:a@b.c,sip:b@b.c",
+        b"\"method\":\"pua.subscribe\"",
+        b"\"method\":\"event_subscribe\"",
+        b"\"watcher_uri\":\"sip:a@b.c\"",
+        b"\"event_package\":\"presence\"",
+        b"\"members\":[\"sip:a@b.c\"]",
         b"\"jsonrpc\":\"2.0\"",
         b"\"method\":\"pua_publish\"",
         b"\"id\":1",
@@ -189,6 +199,51 @@ proptest! {
         }
         let error = classic.encode(&[Reply::Error(MiError::new(400, reason))]).unwrap();
         prop_assert_eq!(error.iter().filter(|byte| **byte == b'\n').count(), 2);
+    }
+
+    #[test]
+    fn what_a_notifier_says_stays_in_its_place(text in any::<String>(), body in vec(any::<u8>(), 1..60), list in any::<bool>()) {
+        let member = Member {
+            name: Some(text.clone()),
+            state: Some(text.clone()),
+            reason: Some(text.clone()),
+        };
+        let state = ResourceState {
+            resource: text.clone(),
+            member: list.then_some(member),
+            content_type: format!("a{text}"),
+            body: body.clone(),
+            ..ResourceState::default()
+        };
+        let outcome = SubscriptionOutcome {
+            response: Outcome { code: 200, reason: text.clone(), ..Outcome::default() },
+            state: "active",
+            termination: Some(text),
+            states: vec![state],
+            raw: true,
+        };
+        let reply = [Reply::Subscribed(Box::new(outcome))];
+        let classic = Request::parse(b":version:\n", Via::Datagram).encode(&reply).unwrap();
+        let start = classic.windows(8).position(|w| w == b"Body:: \"").unwrap();
+        let head = std::str::from_utf8(&classic[..start]).unwrap();
+        prop_assert_eq!(head.matches('\n').count(), if list { 9 } else { 5 }, "{:?}", head);
+        prop_assert!(!head.chars().any(|c| c.is_control() && !"\n\t".contains(c)));
+        // Read as a parameter is read, the body is what came, but for the line end that keeps a backslash harmless.
+        let request = [b":pua_publish:\nsip:a@b.c\n1\nx\na/b\n".as_slice(), &classic[start + 7..]].concat();
+        let parsed = Request::parse(&request, Via::Datagram);
+        match &parsed.calls[0].command {
+            Ok(pua_mi::Command::Publish(publish)) => {
+                let mut expected = body.clone();
+                if expected.last() == Some(&b'\\') {
+                    expected.push(b'\n');
+                }
+                prop_assert_eq!(publish.body.as_ref(), Some(&expected));
+            }
+            other => prop_assert!(body == b".", "{:?}", other),
+        }
+        let call = br#"{"jsonrpc":"2.0","id":1,"method":"version"}"#;
+        let json = Request::parse(call, Via::Http).encode(&reply).unwrap();
+        prop_assert!(serde_json::from_slice::<Value>(&json).is_ok());
     }
 
     #[test]

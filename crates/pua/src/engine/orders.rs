@@ -48,7 +48,18 @@ impl mi::Order for Orders<'_> {
                 let all = statistics::all(daemon, self.now);
                 daemon.admin.reset_statistics(&all, &names)
             }
-            Command::Publish(_) | Command::Remove(_) | Command::Refresh(_) => {
+            Command::Watch(_) => mi::watch_elsewhere(),
+            Command::EventSubscribe(_) | Command::EventsList | Command::SubscribersList(_) => {
+                pua_mi::Reply::Error(pua_mi::MiError::new(500, "Events are not sent to sockets"))
+            }
+            Command::Publish(_)
+            | Command::Remove(_)
+            | Command::Refresh(_)
+            | Command::Subscribe(_)
+            | Command::Unsubscribe(_)
+            | Command::Fetch(_)
+            | Command::Subscriptions(_)
+            | Command::State(_) => {
                 pua_mi::Reply::Error(pua_mi::MiError::server_error("not the daemon's own command"))
             }
         }

@@ -47,6 +47,12 @@ pub(crate) fn show(clock: &Clock, agent: &UserAgent, name: &Name) -> Reply {
     }
 }
 
+/// What `pua:watch` is answered where it cannot be done: events need a connection that stays.
+pub(crate) fn watch_elsewhere() -> Reply {
+    let error = MiError::new(405, "Not on this transport");
+    Reply::Error(error.with_data("events come over the stream socket, or over HTTP from /v1/events"))
+}
+
 fn row(clock: &Clock, view: &PublicationView) -> Map<String, Value> {
     let time = |at: Option<std::time::Instant>| at.map(|at| clock.rfc3339(at));
     let mut row = Map::new();

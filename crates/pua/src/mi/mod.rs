@@ -15,7 +15,7 @@ pub(crate) use admin::{Admin, Group};
 pub(crate) use datagram::{DatagramError, Datagrams};
 pub(crate) use dispatch::{Desk, Order, Outgoing, ReplyTo};
 pub(crate) use fifo::{Fifo, FifoError};
-pub(crate) use list::{list, show};
+pub(crate) use list::{list, show, watch_elsewhere};
 pub(crate) use reply_fifo::ReplyFifos;
 pub(crate) use translate::Clock;
 
