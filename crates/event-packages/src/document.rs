@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dialog_info::{self, DialogInfo};
 use crate::message_summary::{self, MessageSummary};
-use crate::{DocumentError, Finding, Summary, json, pidf};
+use crate::{DocumentError, Finding, Summary, json, pidf, rlmi};
 
 /// A document of an event package.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,10 @@ pub enum Document {
     Presence(pidf::Presence),
     /// `application/simple-message-summary` (RFC 3842).
     MessageSummary(MessageSummary),
+    /// `application/dialog-info+xml` (RFC 4235).
+    DialogInfo(DialogInfo),
+    /// `application/rlmi+xml` (RFC 4662).
+    ResourceList(rlmi::List),
     /// Any other type, as it is.
     Raw(Raw),
 }
@@ -41,6 +46,8 @@ struct RawJson {
 enum Format {
     Presence,
     MessageSummary,
+    DialogInfo,
+    ResourceList,
     Other,
 }
 
@@ -59,6 +66,10 @@ fn format(content_type: &str) -> Format {
         Format::Presence
     } else if is(message_summary::CONTENT_TYPE) {
         Format::MessageSummary
+    } else if is(dialog_info::CONTENT_TYPE) {
+        Format::DialogInfo
+    } else if is(rlmi::CONTENT_TYPE) {
+        Format::ResourceList
     } else {
         Format::Other
     }
@@ -74,6 +85,8 @@ impl Document {
         Ok(match format(content_type) {
             Format::Presence => Self::Presence(pidf::read(body)?),
             Format::MessageSummary => Self::MessageSummary(message_summary::read(body)?),
+            Format::DialogInfo => Self::DialogInfo(dialog_info::read(body)?),
+            Format::ResourceList => Self::ResourceList(rlmi::read(body)?),
             Format::Other => Self::Raw(Raw {
                 content_type: content_type.into(),
                 body: Bytes::copy_from_slice(body),
@@ -89,6 +102,8 @@ impl Document {
         match self {
             Self::Presence(presence) => presence.write(),
             Self::MessageSummary(summary) => summary.write(),
+            Self::DialogInfo(info) => info.write(),
+            Self::ResourceList(list) => list.write(),
             Self::Raw(raw) => Ok(raw.body.to_vec()),
         }
     }
@@ -98,6 +113,8 @@ impl Document {
         match self {
             Self::Presence(_) => pidf::CONTENT_TYPE,
             Self::MessageSummary(_) => message_summary::CONTENT_TYPE,
+            Self::DialogInfo(_) => dialog_info::CONTENT_TYPE,
+            Self::ResourceList(_) => rlmi::CONTENT_TYPE,
             Self::Raw(raw) => &raw.content_type,
         }
     }
@@ -107,6 +124,8 @@ impl Document {
         match self {
             Self::Presence(presence) => presence.to_json(),
             Self::MessageSummary(summary) => summary.to_json(),
+            Self::DialogInfo(info) => json::to_json(info),
+            Self::ResourceList(list) => json::to_json(list),
             Self::Raw(raw) => json::to_json(&RawJson {
                 content_type: raw.content_type.clone(),
                 body: String::from_utf8_lossy(&raw.body).into_owned(),
@@ -123,6 +142,8 @@ impl Document {
         Ok(match format(content_type) {
             Format::Presence => Self::Presence(pidf::Presence::from_json(value)?),
             Format::MessageSummary => Self::MessageSummary(MessageSummary::from_json(value)?),
+            Format::DialogInfo => Self::DialogInfo(json::from_json(value)?),
+            Format::ResourceList => Self::ResourceList(json::from_json(value)?),
             Format::Other => {
                 let raw: RawJson = json::from_json(value)?;
                 Self::Raw(Raw {
@@ -139,7 +160,8 @@ impl Document {
         match self {
             Self::Presence(presence) => presence.summarise(&mut summary),
             Self::MessageSummary(messages) => messages.summarise(&mut summary),
-            Self::Raw(_) => {}
+            Self::DialogInfo(info) => info.summarise(&mut summary),
+            Self::ResourceList(_) | Self::Raw(_) => {}
         }
         summary
     }
@@ -151,6 +173,8 @@ pub fn check(content_type: &str, body: &[u8]) -> Vec<Finding> {
     match format(content_type) {
         Format::Presence => pidf::check(body),
         Format::MessageSummary => message_summary::check(body),
+        Format::DialogInfo => dialog_info::check(body),
+        Format::ResourceList => rlmi::check(body),
         Format::Other => Vec::new(),
     }
 }

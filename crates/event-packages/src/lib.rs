@@ -22,25 +22,32 @@
     )
 )]
 
+pub mod dialog_info;
 mod document;
 mod error;
+mod event_state;
 mod extension;
 mod finding;
 #[allow(dead_code, reason = "the formats to come use it")]
 mod json;
+mod lint;
 pub mod message_summary;
 pub mod multipart;
 mod note;
 mod package;
 pub mod pidf;
 mod registry;
+pub mod rlmi;
 mod summary;
 mod time;
+mod token;
+mod versioned;
 #[allow(dead_code, reason = "the formats to come use it")]
 mod xml;
 
 pub use document::{Document, Raw, check};
 pub use error::{DocumentError, ErrorKind};
+pub use event_state::{Applied, Changes, EventState, Member, MemberState, Members};
 pub use extension::Extension;
 pub use finding::{Finding, Severity};
 pub use note::Note;
@@ -48,3 +55,4 @@ pub use package::{BadPackage, Package};
 pub use registry::{Registration, registrations};
 pub use summary::{Availability, Call, MessagesWaiting, Summary};
 pub use time::{BadTimestamp, Timestamp};
+pub use versioned::Extent;

@@ -52,6 +52,12 @@ impl std::fmt::Display for MultipartError {
 
 impl std::error::Error for MultipartError {}
 
+impl From<MultipartError> for crate::DocumentError {
+    fn from(error: MultipartError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
 /// One part of a multipart body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part<'a> {

@@ -1,0 +1,223 @@
+//! What the notifications of one dialog usage have said so far: versions checked, partial documents merged, resource
+//! lists taken apart.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{Document, DocumentError, document, multipart, rlmi};
+
+mod held;
+mod list;
+mod member;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use held::{Held, Step};
+use list::Table;
+pub use member::{Member, MemberState, Members};
+
+/// What one dialog usage's NOTIFYs have said so far.
+///
+/// Held by the thousand: beside one shared document and its octets it costs about a hundred octets.
+#[derive(Debug, Default)]
+pub struct EventState {
+    known: Known,
+    /// Whether a document has come in the present dialog.
+    started: bool,
+}
+
+#[derive(Debug, Default)]
+enum Known {
+    #[default]
+    Nothing,
+    One(Held),
+    List(Box<Table>),
+}
+
+/// What became of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// Something is new.
+    Changed(Changes),
+    /// A new version, or a full document, that says what was known; or an empty body, which says nothing.
+    Same,
+    /// A version that is not newer: discarded.
+    Stale,
+    /// Versions were missed: a refresh is wanted, which makes the notifier tell everything.
+    Gap {
+        /// Whether the document was used all the same. A partial `conference-info` is not (RFC 4575 §4.6).
+        applied: bool,
+        /// What it changed.
+        changes: Changes,
+    },
+}
+
+/// What is new.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Positions in [`EventState::members`] of the members that are new or other than before. Empty if there is no list.
+    pub members: Vec<usize>,
+    /// URIs that are no longer in the list.
+    pub removed: Vec<Box<str>>,
+}
+
+impl Applied {
+    /// What is new, if something may be.
+    pub fn changes(&self) -> Option<&Changes> {
+        match self {
+            Self::Changed(changes)
+            | Self::Gap {
+                applied: true,
+                changes,
+            } => Some(changes),
+            Self::Same | Self::Stale | Self::Gap { applied: false, .. } => None,
+        }
+    }
+
+    /// Whether the subscription ought to be refreshed, so that the notifier tells everything.
+    pub fn wants_refresh(&self) -> bool {
+        matches!(self, Self::Gap { .. })
+    }
+}
+
+impl EventState {
+    /// Nothing known.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the body of a NOTIFY in. An empty one says nothing, whatever its type.
+    ///
+    /// # Errors
+    /// [`DocumentError`]: the document is broken, or would make what is kept too large; the state is as it was. A broken
+    /// document of one member of a list is no error: it is told at that member ([`Member::fault`]).
+    pub fn apply(&mut self, content_type: &str, body: &Bytes) -> Result<Applied, DocumentError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Applied::Same);
+        }
+        if multipart::is_multipart(content_type) {
+            return self.apply_multipart(content_type, body);
+        }
+        if document::media_type(content_type).eq_ignore_ascii_case(rlmi::CONTENT_TYPE) {
+            return self.apply_list(rlmi::read(body)?, None, body.len());
+        }
+        self.apply_one(content_type, body)
+    }
+
+    fn apply_multipart(&mut self, content_type: &str, body: &Bytes) -> Result<Applied, DocumentError> {
+        let parts = multipart::Multipart::read(content_type, body)?;
+        let Some(root) = parts.root() else {
+            return Ok(Applied::Same);
+        };
+        if document::media_type(&root.content_type).eq_ignore_ascii_case(rlmi::CONTENT_TYPE) {
+            return self.apply_list(rlmi::read(&root.body)?, Some(&parts), body.len());
+        }
+        // signed, or with something beside it: the document is what counts
+        self.apply_one(&root.content_type, &root.body)
+    }
+
+    fn apply_one(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
+        let known = match &self.known {
+            Known::One(held) => Some(held),
+            Known::Nothing | Known::List(_) => None,
+        };
+        let step = Held::step(known, self.started, content_type, body)?;
+        Ok(match step {
+            Step::Stale => Applied::Stale,
+            Step::Refused => Applied::Gap {
+                applied: false,
+                changes: Changes::default(),
+            },
+            Step::Taken { held, changed, gap } => {
+                if let Some(held) = held {
+                    self.known = Known::One(held);
+                }
+                self.started = true;
+                match (gap, changed) {
+                    (true, _) => Applied::Gap {
+                        applied: true,
+                        changes: Changes::default(),
+                    },
+                    (false, true) => Applied::Changed(Changes::default()),
+                    (false, false) => Applied::Same,
+                }
+            }
+        })
+    }
+
+    fn apply_list(
+        &mut self,
+        list: rlmi::List,
+        parts: Option<&multipart::Multipart<'_>>,
+        octets: usize,
+    ) -> Result<Applied, DocumentError> {
+        let known = match &mut self.known {
+            Known::List(table) => Some(&mut **table),
+            Known::Nothing | Known::One(_) => None,
+        };
+        let Some(update) = list::update(known.as_deref(), self.started, list, parts, octets)? else {
+            return Ok(Applied::Stale);
+        };
+        let gap = update.gap();
+        let first = known.is_none();
+        let changes = match known {
+            Some(table) => table.commit(update),
+            None => {
+                let mut table = Box::<Table>::default();
+                let changes = table.commit(update);
+                self.known = Known::List(table);
+                changes
+            }
+        };
+        self.started = true;
+        let same = changes.members.is_empty() && changes.removed.is_empty() && !first;
+        Ok(match (gap, same) {
+            (true, _) => Applied::Gap {
+                applied: true,
+                changes,
+            },
+            (false, true) => Applied::Same,
+            (false, false) => Applied::Changed(changes),
+        })
+    }
+
+    /// All that is known, merged. Of a resource list see [`EventState::members`].
+    pub fn document(&self) -> Option<&Arc<Document>> {
+        match &self.known {
+            Known::One(held) => Some(held.document()),
+            Known::Nothing | Known::List(_) => None,
+        }
+    }
+
+    /// Content type and octets of the last good body as it came: what may be a part of what is known only. Of a resource
+    /// list each member has its own.
+    pub fn raw(&self) -> Option<(&str, &Bytes)> {
+        match &self.known {
+            Known::One(held) => Some(held.raw()),
+            Known::Nothing | Known::List(_) => None,
+        }
+    }
+
+    /// The members of a resource list, nested lists among them, ordered by URI; else none.
+    pub fn members(&self) -> Members<'_> {
+        match &self.known {
+            Known::List(table) => table.members(),
+            Known::Nothing | Known::One(_) => Members::default(),
+        }
+    }
+
+    /// The URI of the resource list, if it is one.
+    pub fn list_uri(&self) -> Option<&str> {
+        match &self.known {
+            Known::List(table) => Some(table.uri()),
+            Known::Nothing | Known::One(_) => None,
+        }
+    }
+
+    /// A new dialog: versions are counted anew. What is known stays until its first document.
+    pub fn restart(&mut self) {
+        self.started = false;
+    }
+}
