@@ -15,6 +15,8 @@ mod summary;
 mod valid;
 mod write;
 
+pub(crate) use valid::is_uri;
+
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};

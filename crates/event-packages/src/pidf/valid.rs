@@ -141,7 +141,7 @@ fn uri(path: &str, text: &str) -> Outcome {
 }
 
 /// Not empty, no blanks or delimiters, percent signs with two digits behind, and brackets round an address only.
-pub(super) fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     let bytes = text.as_bytes();
     let escaped = memchr::memchr_iter(b'%', bytes).all(|at| {
         bytes
