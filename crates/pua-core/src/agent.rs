@@ -2,22 +2,30 @@
 
 use std::time::Instant;
 
-use sip_transaction::{Arrived, Flow, Hop};
+use sip_transaction::{Arrived, Elapsed, Flow, Hop};
 use sip_wire::{Limits, Message, StartLine};
 
-use crate::command::PublicationName;
+use crate::command::{Command, CommandId, PublicationName, SubscriptionName, Wait};
 use crate::config::Config;
 use crate::core::Core;
 use crate::epa::Epa;
-use crate::output::{Input, Output, Unreachable};
+use crate::output::{Input, Output, Refusal, Reply, Unreachable};
+use crate::owner::{Owner, Role};
+use crate::subscriber::Subscriber;
 use crate::uas::Uas;
-use crate::view::{Filter, Page, PublicationView, Statistic};
+use crate::view::{
+    Filter, Page, PublicationView, StateView, Statistic, SubscriptionFilter, SubscriptionPage,
+    SubscriptionView,
+};
 
 /// A presence user agent without IO; see the [crate's front page](crate).
 pub struct UserAgent {
     core: Core,
     epa: Epa,
+    subscriber: Subscriber,
     uas: Uas,
+    /// Whether the graceful stop has begun.
+    stopping: bool,
 }
 
 impl UserAgent {
@@ -30,7 +38,9 @@ impl UserAgent {
         UserAgent {
             core,
             epa: Epa::new(now),
+            subscriber: Subscriber::new(now),
             uas,
+            stopping: false,
         }
     }
 
@@ -56,20 +66,51 @@ impl UserAgent {
                 let ready = self.core.hops.sourced(towards, source);
                 self.resume(now, &ready);
             }
-            Input::Command(id, command) => self.epa.handle_command(now, &mut self.core, id, command),
+            Input::Command(id, command) => self.command(now, id, command),
             Input::Configure(config) => {
                 self.core.configure(now, config);
                 self.uas.configure(&self.core.config);
                 self.epa.configure(now, &mut self.core);
+                self.subscriber.configure(now, &mut self.core);
             }
             Input::Restore(record) => self.epa.restore(now, &mut self.core, record),
+            Input::RestoreSubscription(record) => self.subscriber.restore(now, &mut self.core, record),
         }
         self.elapse(now);
     }
 
     fn resume(&mut self, now: Instant, owners: &[u64]) {
-        for owner in owners {
-            self.epa.resume(now, &mut self.core, *owner);
+        for owner in owners.iter().map(|owner| Owner::from(*owner)) {
+            match owner.role {
+                Role::Publisher => self.epa.resume(now, &mut self.core, owner),
+                Role::Subscriber => self.subscriber.resume(now, &mut self.core, owner),
+            }
+        }
+    }
+
+    /// A command of an application: it is answered now or later, exactly once.
+    fn command(&mut self, now: Instant, id: CommandId, command: Command) {
+        let core = &mut self.core;
+        core.counters.commands += 1;
+        let wait = command.wait();
+        let waiting = self.epa.waiting() + self.subscriber.waiting();
+        let taken = if self.stopping || waiting >= core.config.limits.commands {
+            Err(Refusal::Busy)
+        } else {
+            match command {
+                Command::Publish(publish) => self.epa.publish(now, core, id, publish),
+                Command::Remove(target) => self.epa.remove(now, core, id, &target),
+                Command::Refresh(target) => self.epa.refresh(now, core, id, &target),
+                Command::Subscribe(subscribe) => self.subscriber.subscribe(now, core, id, subscribe),
+                Command::Unsubscribe(target) => self.subscriber.unsubscribe(now, core, id, &target),
+                Command::Fetch(fetch) => self.subscriber.fetch(now, core, id, fetch),
+            }
+        };
+        if let Err(refusal) = taken {
+            core.counters.commands_refused += 1;
+            if wait != Wait::None {
+                core.outputs.push_back(Output::Reply(id, Reply::Refused(refusal)));
+            }
         }
     }
 
@@ -85,7 +126,8 @@ impl UserAgent {
         };
         let StartLine::Status(status) = &message.start else {
             self.core.counters.requests_received += 1;
-            self.uas.received(now, &mut self.core, flow, &message);
+            self.uas
+                .received(now, &mut self.core, &mut self.subscriber, flow, &message);
             return;
         };
         let Ok(essentials) = message.essentials() else {
@@ -113,8 +155,16 @@ impl UserAgent {
                     5 => counters.responses_5xx += 1,
                     _ => counters.responses_6xx += 1,
                 }
-                self.epa
-                    .answered(now, &mut self.core, owner, hop, status, &message);
+                let owner = Owner::from(owner);
+                match owner.role {
+                    Role::Publisher => self
+                        .epa
+                        .answered(now, &mut self.core, owner, hop, status, &message),
+                    Role::Subscriber => {
+                        self.subscriber
+                            .answered(now, &mut self.core, owner, hop, status, &message)
+                    }
+                }
             }
             Arrived::Provisional { .. } | Arrived::Absorbed => {}
             Arrived::Stray => self.core.counters.stray_responses += 1,
@@ -123,7 +173,12 @@ impl UserAgent {
 
     fn unreachable(&mut self, now: Instant, hop: Hop, connection: Option<u64>, why: Unreachable) {
         for owner in self.core.clients.fail(hop, connection) {
-            self.epa.undelivered(now, &mut self.core, owner, hop, why);
+            self.core.counters.unreachable += 1;
+            let owner = Owner::from(owner);
+            match owner.role {
+                Role::Publisher => self.epa.undelivered(now, &mut self.core, owner, hop, why),
+                Role::Subscriber => self.subscriber.undelivered(now, &mut self.core, owner, hop, why),
+            }
         }
     }
 
@@ -132,14 +187,41 @@ impl UserAgent {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.core.clients.next_due()) {
             while let Some(elapsed) = self.core.clients.poll(now) {
-                self.epa.elapsed(now, &mut self.core, elapsed);
+                self.transaction_elapsed(now, elapsed);
             }
         }
-        if due(self.epa.next_due()) || due(self.core.hops.next_due()) {
+        if due(self.epa.next_due()) {
             self.epa.handle_timeout(now, &mut self.core);
+        }
+        if due(self.subscriber.next_due()) {
+            self.subscriber.handle_timeout(now, &mut self.core);
+        }
+        while let Some(hop) = self.core.hops.pop_due(now) {
+            // In the order of the queue, whoever's turn it is.
+            while self.epa.pump_own(now, &mut self.core, hop)
+                && self.subscriber.pump_own(now, &mut self.core, hop)
+            {}
         }
         if due(self.uas.next_due()) {
             self.uas.handle_timeout(now, &mut self.core);
+        }
+    }
+
+    /// Timers of the client transactions.
+    fn transaction_elapsed(&mut self, now: Instant, elapsed: Elapsed) {
+        match elapsed {
+            Elapsed::Retransmit(transmit) => {
+                self.core.counters.retransmissions += 1;
+                self.core.outputs.push_back(Output::Transmit(transmit));
+            }
+            Elapsed::TimedOut { owner, hop } => {
+                self.core.counters.timeouts += 1;
+                let owner = Owner::from(owner);
+                match owner.role {
+                    Role::Publisher => self.epa.timed_out(now, &mut self.core, owner, hop),
+                    Role::Subscriber => self.subscriber.timed_out(now, &mut self.core, owner, hop),
+                }
+            }
         }
     }
 
@@ -155,6 +237,7 @@ impl UserAgent {
         [
             self.core.clients.next_due(),
             self.epa.next_due(),
+            self.subscriber.next_due(),
             self.core.hops.next_due(),
             self.uas.next_due(),
         ]
@@ -176,6 +259,37 @@ impl UserAgent {
         self.epa.publication(&self.core, name)
     }
 
+    /// The subscriptions that pass `filter`, at most `limit` of them; `cursor` is the `next` of
+    /// the page before. Fetches are not among them.
+    #[must_use]
+    pub fn subscriptions(
+        &self,
+        filter: &SubscriptionFilter,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> SubscriptionPage {
+        self.subscriber.subscriptions(&self.core, filter, cursor, limit)
+    }
+
+    /// One subscription.
+    #[must_use]
+    pub fn subscription(&self, name: &SubscriptionName) -> Option<SubscriptionView> {
+        self.subscriber.subscription(&self.core, name)
+    }
+
+    /// What is known of the state of `presentity` (compared by RFC 3261 §19.1.4), or of all: by
+    /// subscriptions to it, and by lists of which it is a member.
+    #[must_use]
+    pub fn states(&self, presentity: Option<&str>) -> Vec<StateView> {
+        self.subscriber.states(presentity)
+    }
+
+    /// What one subscription has brought, member by member if it is a list.
+    #[must_use]
+    pub fn states_of(&self, name: &SubscriptionName) -> Vec<StateView> {
+        self.subscriber.states_of(name)
+    }
+
     /// All counters and gauges.
     #[must_use]
     pub fn statistics(&self) -> Vec<Statistic> {
@@ -186,6 +300,7 @@ impl UserAgent {
         };
         let mut all = self.core.counters.list();
         all.extend(self.epa.gauges());
+        all.extend(self.subscriber.gauges());
         all.push(gauge("client_transactions", self.core.clients.pending()));
         all.push(gauge("server_transactions", self.uas.transactions()));
         all.push(gauge("paced", self.core.hops.paced()));
@@ -197,15 +312,20 @@ impl UserAgent {
         self.core.counters.reset(name)
     }
 
-    /// Begins a graceful stop: removes every publication when `remove` is true, else leaves them
-    /// as they are at the server. New commands are refused. Done when [`UserAgent::is_idle`].
+    /// Begins a graceful stop: with `remove` every publication is removed and every subscription
+    /// ended at its server, else all is left as it is there. New commands are refused. Done when
+    /// [`UserAgent::is_idle`].
     pub fn stop(&mut self, now: Instant, remove: bool) {
-        self.epa.stop(now, &mut self.core, remove);
+        self.stopping = true;
+        if remove {
+            self.epa.withdraw_all(now, &mut self.core);
+            self.subscriber.end_all(now, &mut self.core);
+        }
     }
 
     /// Whether nothing is under way and nobody waits for an answer.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.epa.is_idle()
+        self.epa.is_idle() && self.subscriber.is_idle()
     }
 }

@@ -95,6 +95,53 @@ pub struct Target {
     pub timeout: Duration,
 }
 
+/// What names a subscription: whose state, who watches, by which event package, and among several
+/// of the three the application's own `id`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionName {
+    /// The presentity's URI, or that of a resource list (RFC 4662), as the application writes it:
+    /// the Request-URI of the first SUBSCRIBE. Two spellings that are equal by RFC 3261 §19.1.4
+    /// name one presentity.
+    pub presentity: Arc<str>,
+    /// Who watches: the From of each SUBSCRIBE, and of nothing else.
+    pub watcher: Arc<str>,
+    /// The event package with its parameters, as in an Event header.
+    pub package: Arc<str>,
+    /// Tells several subscriptions of one watcher to one presentity and package apart.
+    pub id: Option<Arc<str>>,
+}
+
+/// Watch a presentity: now and for as long as is said.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// Which subscription; made if it is not there, else refreshed with the new lifetime.
+    pub name: SubscriptionName,
+    /// How long it shall stand. A fetch has none.
+    pub lifetime: Lifetime,
+    /// Further header lines, validated: each ends in CRLF, none is one the user agent owns.
+    pub headers: Arc<str>,
+    /// The next hop of the first SUBSCRIBE; `None`: the configured one.
+    pub proxy: Option<Proxy>,
+    /// The presentities of a list that the request itself contains (RFC 5367); empty: none.
+    pub members: Arc<[Arc<str>]>,
+    /// When to answer: [`Wait::Final`] is with the first NOTIFY, since only that tells what the
+    /// subscription is worth (RFC 6665 §4.1.2.1), or with the refusal.
+    pub wait: Wait,
+    /// How long to wait for that before answering 408.
+    pub timeout: Duration,
+}
+
+/// A held subscription that a command is about, and how to answer.
+#[derive(Clone, Debug)]
+pub struct SubscriptionTarget {
+    /// Which subscription.
+    pub name: SubscriptionName,
+    /// When to answer: [`Wait::Final`] is when the notifier has said that it is over.
+    pub wait: Wait,
+    /// How long to wait for that before answering 408.
+    pub timeout: Duration,
+}
+
 /// A command of an application. Each gets exactly one [`Reply`](crate::Reply), unless it asked
 /// for none.
 #[derive(Clone, Debug)]
@@ -105,4 +152,22 @@ pub enum Command {
     Remove(Target),
     /// Refresh a publication now (RFC 3903 §4.3).
     Refresh(Target),
+    /// Watch a presentity (RFC 6665 §4.1.2.1), or go on watching it (§4.1.2.2).
+    Subscribe(Subscribe),
+    /// Watch it no more (RFC 6665 §4.1.2.3).
+    Unsubscribe(SubscriptionTarget),
+    /// Ask once for the present state (RFC 6665 §4.4.3). The lifetime is of no account.
+    Fetch(Subscribe),
+}
+
+impl Command {
+    /// When the application wants its answer.
+    pub(crate) fn wait(&self) -> Wait {
+        match self {
+            Command::Publish(publish) => publish.wait,
+            Command::Remove(target) | Command::Refresh(target) => target.wait,
+            Command::Subscribe(subscribe) | Command::Fetch(subscribe) => subscribe.wait,
+            Command::Unsubscribe(target) => target.wait,
+        }
+    }
 }

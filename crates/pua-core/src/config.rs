@@ -32,6 +32,10 @@ impl std::fmt::Debug for Credential {
 pub struct Limits {
     /// Publications held.
     pub publications: usize,
+    /// Subscriptions held, fetches included.
+    pub subscriptions: usize,
+    /// Dialog usages that one SUBSCRIBE may make by forking; NOTIFYs of more are refused (481).
+    pub dialogs: usize,
     /// Bytes of a document.
     pub body: usize,
     /// Commands waiting for an answer.
@@ -44,6 +48,8 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             publications: 2_000_000,
+            subscriptions: 1_000_000,
+            dialogs: 16,
             body: 256 * 1024,
             commands: 100_000,
             server_transactions: 100_000,
@@ -74,6 +80,38 @@ impl Default for Pacing {
     }
 }
 
+/// How subscriptions are made.
+#[derive(Clone, Debug)]
+pub struct Subscribing {
+    /// The next hop of every first SUBSCRIBE that names no other; `None`: the presence server.
+    pub proxy: Option<Proxy>,
+    /// The Expires asked for when the application leaves it open or wants it kept until further
+    /// notice, in seconds; `None`: what the package says (3600; `reg`: 3761).
+    pub default_expires: Option<u32>,
+    /// Offer resource lists: `Supported: eventlist` (RFC 4662 §4.1).
+    pub eventlist: bool,
+    /// Send requests within dialogs through the proxy as well, where the notifier's route set
+    /// does not lead (R6665-67): for sites behind NAT or a session border controller.
+    pub dialogs_through_proxy: bool,
+    /// Take a notifier that answers a refresh but sends no NOTIFY for alive (R6665-53).
+    pub lenient_refresh: bool,
+    /// Take a NOTIFY without Subscription-State for `active` (R6665-73).
+    pub lenient_state: bool,
+}
+
+impl Default for Subscribing {
+    fn default() -> Self {
+        Subscribing {
+            proxy: None,
+            default_expires: None,
+            eventlist: true,
+            dialogs_through_proxy: false,
+            lenient_refresh: false,
+            lenient_state: false,
+        }
+    }
+}
+
 /// The configuration of a [`UserAgent`](crate::UserAgent).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -91,6 +129,8 @@ pub struct Config {
     /// The least Expires asked for, in seconds; the publication still ends when the application
     /// wanted it to.
     pub min_expires: u32,
+    /// How subscriptions are made.
+    pub subscribe: Subscribing,
     /// Digest credentials by realm.
     pub credentials: Vec<Credential>,
     /// The User-Agent and Server header.
@@ -115,6 +155,7 @@ impl Default for Config {
             timers: Timers::default(),
             default_expires: 3600,
             min_expires: 0,
+            subscribe: Subscribing::default(),
             credentials: Vec::new(),
             user_agent: Arc::from(concat!("pua/", env!("CARGO_PKG_VERSION"))),
             limits: Limits::default(),

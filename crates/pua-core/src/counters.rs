@@ -32,6 +32,15 @@ macro_rules! counters {
 counters! {
     /// PUBLISH requests of each operation, fail-over and answers to challenges included.
     publish_initial, publish_refresh, publish_modify, publish_remove,
+    /// SUBSCRIBE requests of each operation, counted likewise.
+    subscribe_initial, subscribe_refresh, subscribe_end, subscribe_fetch,
+    /// NOTIFY requests received, and those of them that were refused.
+    notifies, notifies_refused,
+    /// Documents that could not be read, that were older than what is known, and partial ones
+    /// before which one was missed.
+    documents_unreadable, documents_stale, version_gaps,
+    /// Durations that a notifier told longer than asked for.
+    durations_clamped,
     /// Requests sent again by timer E.
     retransmissions,
     /// Final responses to our requests, by class.

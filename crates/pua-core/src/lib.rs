@@ -41,22 +41,33 @@ mod config;
 mod core;
 mod counters;
 mod epa;
+mod failure;
 mod next_hop;
 mod next_hops;
 mod output;
+mod owner;
+mod passage;
 mod publication;
 mod random;
 mod request;
 mod schedule;
+mod subscriber;
 mod uas;
 mod view;
 
 pub use agent::UserAgent;
-pub use command::{Command, CommandId, Document, Lifetime, Proxy, PublicationName, Publish, Target, Wait};
-pub use config::{Config, Credential, Limits, Pacing};
+pub use command::{
+    Command, CommandId, Document, Lifetime, Proxy, PublicationName, Publish, Subscribe, SubscriptionName,
+    SubscriptionTarget, Target, Wait,
+};
+pub use config::{Config, Credential, Limits, Pacing, Subscribing};
 pub use output::{
-    Change, Event, FailureOrigin, Input, Next, Outcome, Output, PublicationRecord, Query, Refusal, Reply,
-    ResolveError, Unreachable,
+    Change, Event, FailureOrigin, Input, Member, Next, Outcome, Output, PublicationRecord, Query, Refusal,
+    Reply, ResolveError, ResourceState, SubscriptionChange, SubscriptionOutcome, SubscriptionRecord,
+    Unreachable,
 };
 pub use sip_transaction::{Flow, Hop, Timers, Transmit, Transport};
-pub use view::{Filter, Page, PublicationState, PublicationView, Statistic};
+pub use view::{
+    DialogView, Filter, Page, PublicationState, PublicationView, StateView, Statistic, SubscriptionFilter,
+    SubscriptionPage, SubscriptionState, SubscriptionView,
+};

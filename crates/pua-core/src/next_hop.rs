@@ -13,6 +13,7 @@ use crate::auth::Sessions;
 use crate::bucket::{Bucket, Gate};
 use crate::config::Pacing;
 use crate::output::ResolveError;
+use crate::owner::Ticket;
 use crate::schedule::{Patience, back_off};
 
 /// How long an address that did not answer is passed over while there are others.
@@ -109,7 +110,7 @@ pub(crate) struct NextHop {
     /// Who waits for its addresses.
     pub(crate) waiting: Vec<u64>,
     /// Who waits to be sent at the paced rate, oldest first.
-    pub(crate) paced: VecDeque<u64>,
+    pub(crate) paced: VecDeque<Ticket>,
     bucket: Bucket,
     failures: u32,
     probe_at: Option<Instant>,

@@ -10,9 +10,11 @@ use sip_wire::{Host, Scheme, Uri};
 use slab::Slab;
 use smallvec::SmallVec;
 
+use crate::command::Proxy;
 use crate::config::{Config, Pacing};
+use crate::core::Core;
 use crate::next_hop::{Destination, NextHop};
-use crate::output::{Output, Query, ResolveError};
+use crate::output::{Output, Query, Refusal, ResolveError};
 
 /// Servers that asked for quiet, as far as they are remembered.
 const QUIET: usize = 64;
@@ -98,6 +100,14 @@ impl NextHops {
                 index
             }
         };
+        if let Some(hop) = self.get(index) {
+            hop.users += 1;
+        }
+        index
+    }
+
+    /// One user more of a next hop that is in use.
+    pub(crate) fn join_again(&mut self, index: u32) -> u32 {
         if let Some(hop) = self.get(index) {
             hop.users += 1;
         }
@@ -271,6 +281,34 @@ impl NextHops {
     pub(crate) fn paced(&self) -> usize {
         self.hops.iter().map(|(_, hop)| hop.paced.len()).sum()
     }
+}
+
+/// The next hop of a presentity: the proxy that the application gave, else the one that is
+/// `configured` for the role, else the presence server, else where its own URI leads.
+pub(crate) fn next_hop_for(
+    now: Instant,
+    core: &mut Core,
+    presentity: &str,
+    proxy: Option<&Proxy>,
+    configured: Option<&Proxy>,
+) -> Result<u32, Refusal> {
+    let given = proxy.is_some();
+    let (text, route) = match proxy.or(configured).or(core.config.presence_server.as_ref()) {
+        Some(proxy) => (&*proxy.uri, true),
+        None => (presentity, false),
+    };
+    let bad = |why| {
+        if given {
+            Refusal::BadProxy(why)
+        } else {
+            Refusal::BadPresentity(why)
+        }
+    };
+    let uri = Uri::parse(text).map_err(|fault| bad(fault.reason()))?;
+    let to = destination(&uri).map_err(bad)?;
+    let route = (route && uri.is_loose_route()).then(|| Arc::from(text));
+    let pacing = core.config.pacing.clone();
+    Ok(core.hops.join(now, to, route, &pacing))
 }
 
 /// Our address towards `towards`: `None`: ask the routing table; `Some(None)`: there is none.

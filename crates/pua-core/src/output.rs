@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 
 use sip_transaction::{Flow, Hop, Transmit};
 
-use crate::command::{Command, CommandId, Document, Proxy, PublicationName};
+use bytes::Bytes;
+use event_packages::Document as EventDocument;
+
+use crate::command::{Command, CommandId, Document, Proxy, PublicationName, SubscriptionName};
 use crate::config::Config;
+use crate::view::SubscriptionState;
 
 /// A question that needs the world outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +95,9 @@ pub enum Input<'a> {
     Configure(Config),
     /// A publication of an earlier life, read from the store.
     Restore(PublicationRecord),
+    /// A subscription of an earlier life, read from the store: made anew, since its dialogs are
+    /// gone (RFC 6665 §4.1.2.2), at the paced rate.
+    RestoreSubscription(SubscriptionRecord),
 }
 
 /// One thing to do.
@@ -131,6 +138,30 @@ pub enum Change {
         /// Which publication.
         key: u64,
     },
+    /// The subscription that is wanted is now this.
+    PutSubscription(Box<SubscriptionRecord>),
+    /// The subscription is wanted no more.
+    DeleteSubscription {
+        /// Which subscription.
+        key: u64,
+    },
+}
+
+/// Everything that is needed to make a subscription anew.
+#[derive(Clone, Debug)]
+pub struct SubscriptionRecord {
+    /// A number given by the user agent, never used twice in one store; publications have others.
+    pub key: u64,
+    /// Its name.
+    pub name: Arc<SubscriptionName>,
+    /// Further header lines.
+    pub headers: Arc<str>,
+    /// The next hop, if the application named one.
+    pub proxy: Option<Proxy>,
+    /// The presentities of a list that the request contains.
+    pub members: Arc<[Arc<str>]>,
+    /// When it shall end; `None`: until further notice.
+    pub until: Option<Instant>,
 }
 
 /// Everything that is needed to take a publication up again.
@@ -242,6 +273,10 @@ pub enum Refusal {
     DocumentTooLarge(usize),
     /// As many publications are held as may be.
     TooManyPublications(usize),
+    /// The watcher's URI cannot be used; why.
+    BadWatcher(&'static str),
+    /// As many subscriptions are held as may be.
+    TooManySubscriptions(usize),
     /// As many commands wait for an answer as may: try again soon.
     Busy,
 }
@@ -253,8 +288,74 @@ pub enum Reply {
     Accepted,
     /// The server's final response, or what stands for it.
     Final(Outcome),
+    /// How a subscription, its end, or a fetch went.
+    Subscription(Box<SubscriptionOutcome>),
     /// Not taken.
     Refused(Refusal),
+}
+
+/// How a command about a subscription ended, with the SIP evidence.
+#[derive(Clone, Debug)]
+pub struct SubscriptionOutcome {
+    /// The status code of the final response to SUBSCRIBE, or the one that stands for a local
+    /// failure: 408 also when no NOTIFY came in time (Timer N, RFC 6665 §4.1.2.4).
+    pub code: u16,
+    /// The reason phrase: UTF-8 and without control characters.
+    pub reason: Arc<str>,
+    /// Who made the response.
+    pub origin: FailureOrigin,
+    /// Where the subscription stands.
+    pub state: SubscriptionState,
+    /// The reason in Subscription-State when the notifier has ended it.
+    pub termination: Option<Arc<str>>,
+    /// For how many seconds it stands without a refresh.
+    pub expires: Option<u32>,
+    /// What the notifier told: the presentity's state, or that of each member of a list.
+    pub states: Vec<ResourceState>,
+    /// What happened, in words, when code and reason do not tell.
+    pub detail: Option<String>,
+    /// The first Warning header's text.
+    pub warning: Option<String>,
+    /// Retry-After in seconds.
+    pub retry_after: Option<u32>,
+    /// The packages that the server supports (489).
+    pub allow_events: Option<String>,
+    /// What happens next.
+    pub next: Next,
+    /// Who answered, or did not.
+    pub server: Option<Hop>,
+    /// The Call-ID of the dialog.
+    pub call_id: Arc<str>,
+    /// The CSeq number of the last request; 0 if none was sent.
+    pub cseq: u32,
+}
+
+/// The state of one resource as a notifier told it last.
+#[derive(Clone, Debug)]
+pub struct ResourceState {
+    /// The presentity, or the member of a resource list.
+    pub resource: Arc<str>,
+    /// For a member of a list: how its subscription stands there (RFC 4662 §5.5).
+    pub member: Option<Member>,
+    /// The type of `body`; empty when nothing was told.
+    pub content_type: Arc<str>,
+    /// The last body, byte for byte; of partial state only the last part.
+    pub body: Bytes,
+    /// The whole state: partial documents merged; `None` when nothing was told.
+    pub document: Option<Arc<EventDocument>>,
+    /// When it came.
+    pub at: Instant,
+}
+
+/// One member of a resource list (RFC 4662 §5.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name in the list.
+    pub name: Option<Arc<str>>,
+    /// `active`, `pending` or `terminated`; `None`: the list server has no subscription for it.
+    pub state: Option<Arc<str>>,
+    /// Why it is terminated.
+    pub reason: Option<Arc<str>>,
 }
 
 /// What has become of a publication, for whoever listens.
@@ -307,5 +408,76 @@ pub enum Event {
     Expired {
         /// Which.
         name: PublicationName,
+    },
+    /// A subscription has changed.
+    Subscription {
+        /// Which.
+        name: Arc<SubscriptionName>,
+        /// The dialog usage, when one SUBSCRIBE has made several (RFC 6665 §4.1.4): a number that
+        /// is used once. `None`: it is about the subscription as a whole.
+        dialog: Option<u64>,
+        /// What has changed.
+        change: SubscriptionChange,
+    },
+    /// A notifier told the state of a resource.
+    State {
+        /// By which subscription.
+        name: Arc<SubscriptionName>,
+        /// By which dialog usage.
+        dialog: u64,
+        /// The state.
+        state: ResourceState,
+        /// Whether it is another one than before.
+        changed: bool,
+    },
+    /// A notifier sent a body that cannot be read; the state before it stands (R6665-92).
+    Unreadable {
+        /// By which subscription.
+        name: Arc<SubscriptionName>,
+        /// By which dialog usage.
+        dialog: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// How a subscription has changed.
+#[derive(Clone, Debug)]
+pub enum SubscriptionChange {
+    /// The notifier has taken it, but has not decided whether it may be (RFC 6665 §4.1.3).
+    Pending {
+        /// For so many seconds.
+        expires: u32,
+    },
+    /// It is in force.
+    Active {
+        /// For so many seconds.
+        expires: u32,
+    },
+    /// It is over: as the notifier said, by a response to a refresh, or because it was not
+    /// refreshed in time.
+    Terminated {
+        /// The reason in Subscription-State; `None`: it gave none.
+        reason: Option<Arc<str>>,
+        /// What ended it, in words, when it was not a NOTIFY.
+        detail: Option<String>,
+        /// What happens next.
+        next: Next,
+    },
+    /// It could not be made; it is tried again.
+    Retrying {
+        /// The status code.
+        code: u16,
+        /// The reason phrase.
+        reason: Arc<str>,
+        /// When it is tried again.
+        at: Instant,
+    },
+    /// It was refused for good.
+    Refused {
+        /// The status code.
+        code: u16,
+        /// The reason phrase.
+        reason: Arc<str>,
     },
 }

@@ -36,6 +36,16 @@ impl Random {
         Arc::from(format!("{:02x}{:016x}", self.slot, self.source.next_u64()))
     }
 
+    /// The same with the number of what it belongs to, so that a request with the tag finds it
+    /// without a table.
+    pub(crate) fn tag_of(&mut self, index: u32) -> Arc<str> {
+        Arc::from(format!(
+            "{:02x}{:016x}{index:x}",
+            self.slot,
+            self.source.next_u64()
+        ))
+    }
+
     /// A client nonce for digest.
     pub(crate) fn cnonce(&mut self) -> String {
         format!("{:016x}", self.source.next_u64())
@@ -45,4 +55,9 @@ impl Random {
     pub(crate) fn fraction(&mut self) -> f64 {
         self.source.random()
     }
+}
+
+/// The number in a tag of [`Random::tag_of`]; that the tag is ours is for the caller to see.
+pub(crate) fn index_of_tag(tag: &str) -> Option<u32> {
+    u32::from_str_radix(tag.get(18..)?, 16).ok()
 }

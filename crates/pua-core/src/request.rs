@@ -4,6 +4,14 @@ use sip_wire::{HeaderName, Method, Printer};
 
 use crate::command::Document;
 
+/// The largest datagram that IP can carry, less its own headers.
+pub(crate) const DATAGRAM: usize = 65_507;
+
+/// CSeq numbers stay below 2^31 (RFC 3261 §8.1.1.5).
+pub(crate) fn next_cseq(cseq: u32) -> u32 {
+    if cseq >= 0x7fff_fffe { 1 } else { cseq + 1 }
+}
+
 /// Everything that a PUBLISH says.
 pub(crate) struct PublishRequest<'a> {
     pub(crate) request_uri: &'a str,
@@ -74,7 +82,7 @@ impl PublishRequest<'_> {
 }
 
 /// Whether the rows have a header of this name.
-fn names(rows: &str, name: &str) -> bool {
+pub(crate) fn names(rows: &str, name: &str) -> bool {
     rows.split("\r\n").any(|row| {
         row.split(':')
             .next()

@@ -13,6 +13,7 @@ use sip_wire::{HeaderName, Host, Message, Method, Printer, Scheme, Uri, reason_p
 use crate::config::Config;
 use crate::core::Core;
 use crate::output::Output;
+use crate::subscriber::{Subscriber, contact};
 
 /// The user part of our Contact: requests to another user are not for us.
 pub(crate) const CONTACT_USER: &str = "pua";
@@ -62,7 +63,14 @@ impl Uas {
     }
 
     /// Takes in a request.
-    pub(crate) fn received(&mut self, now: Instant, core: &mut Core, flow: &Flow, message: &Message<'_>) {
+    pub(crate) fn received(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        subscriber: &mut Subscriber,
+        flow: &Flow,
+        message: &Message<'_>,
+    ) {
         let essentials = match message.essentials() {
             Ok(essentials) => essentials,
             Err(fault) => {
@@ -132,12 +140,14 @@ impl Uas {
         if elsewhere == Some(416) {
             return self.respond(now, core, flow, message, key, 416, reason_phrase(416), |_| {});
         }
-        // §8.2.2.3: no extension that can be required is understood.
+        // §8.2.2.3: of extensions only resource lists are understood, where they were offered
+        // (R6665-95).
+        let lists = line.method == Method::Notify && core.config.subscribe.eventlist;
         let required: Vec<&str> = message
             .headers
             .list(HeaderName::Require)
             .filter_map(|tag| std::str::from_utf8(tag).ok())
-            .filter(|tag| !tag.is_empty())
+            .filter(|tag| !(tag.is_empty() || lists && tag.eq_ignore_ascii_case("eventlist")))
             .collect();
         if !required.is_empty() {
             let unsupported = required.join(", ");
@@ -158,13 +168,22 @@ impl Uas {
             return self.respond(now, core, flow, message, key, code, reason_phrase(code), |_| {});
         }
         if line.method == Method::Notify {
-            let code = notify_refusal(message);
-            let reason = if code == 400 {
-                "Missing Event or Subscription-State"
-            } else {
-                reason_phrase(code)
-            };
-            return self.respond(now, core, flow, message, key, code, reason, |_| {});
+            let answer = subscriber.notified(now, core, message, &essentials);
+            let contact = answer.makes_dialog.then(|| our_contact(core, flow));
+            let reason = answer.reason.unwrap_or(reason_phrase(answer.code));
+            return self.respond(now, core, flow, message, key, answer.code, reason, |printer| {
+                if let Some(contact) = &contact {
+                    printer
+                        .copy(HeaderName::RecordRoute, &message.headers)
+                        .parts(HeaderName::Contact, &["<", contact, ">"]);
+                }
+                if let Some(accept) = &answer.accept {
+                    printer.header(HeaderName::Accept, accept);
+                }
+                if answer.identity_only {
+                    printer.header(HeaderName::AcceptEncoding, "identity");
+                }
+            });
         }
         // §11.2; within a dialog that does not exist, 481 (§12.2.2).
         if essentials.to_tag.is_some() {
@@ -254,12 +273,8 @@ impl Uas {
 const ACCEPT: &str = "application/pidf+xml, application/dialog-info+xml, application/simple-message-summary, \
                       application/reginfo+xml, application/watcherinfo+xml";
 
-/// Why a NOTIFY is refused: there is no subscription it could belong to (RFC 6665 §4.1.3), but
-/// what is wrong with it in itself comes first.
-fn notify_refusal(message: &Message<'_>) -> u16 {
-    let count = |name| message.headers.all(name).take(2).count();
-    match (count(HeaderName::Event), count(HeaderName::SubscriptionState)) {
-        (1, 1) => 481,
-        _ => 400,
-    }
+/// Our Contact in the answer to a NOTIFY that has made a dialog: the address it came to.
+fn our_contact(core: &mut Core, flow: &Flow) -> String {
+    let sent_by = core.sent_by(flow.transport, flow.local.ip());
+    contact(flow.transport, &sent_by)
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pua_core::{Change, PublicationName, PublicationRecord};
+use pua_core::{Change, PublicationName, PublicationRecord, SubscriptionRecord};
 
 /// Records by key.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     records: BTreeMap<u64, PublicationRecord>,
+    subscriptions: BTreeMap<u64, SubscriptionRecord>,
 }
 
 impl Store {
@@ -34,12 +35,23 @@ impl Store {
             Change::Delete { key } => {
                 self.records.remove(&key);
             }
+            Change::PutSubscription(record) => {
+                self.subscriptions.insert(record.key, *record);
+            }
+            Change::DeleteSubscription { key } => {
+                self.subscriptions.remove(&key);
+            }
         }
     }
 
     /// All records, by key.
     pub fn records(&self) -> impl Iterator<Item = &PublicationRecord> {
         self.records.values()
+    }
+
+    /// All subscriptions, by key.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &SubscriptionRecord> {
+        self.subscriptions.values()
     }
 
     /// The record of a publication.

@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::{DialogEvent, DialogState, Direction, NAMESPACE, ROOT};
+use super::{DialogEvent, DialogState, Direction, NAMESPACE};
 use crate::Finding;
 use crate::lint::Lint;
 use crate::xml::{self, NodeExt};
 
 /// What a peer may refuse or misread: CDLG-01.
 pub(crate) fn check(body: &[u8]) -> Vec<Finding> {
-    xml::read(body, ROOT, |root| {
+    let expected = (
+        NAMESPACE,
+        "dialog-info",
+        "dialog-info in urn:ietf:params:xml:ns:dialog-info",
+    );
+    xml::read(body, expected, |root| {
         let mut lint = Lint::new("CDLG-01");
         check_root(&mut lint, root);
         Ok(lint.into_findings())

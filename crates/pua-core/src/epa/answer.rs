@@ -3,24 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip_digest::Challenge;
 use sip_transaction::Hop;
 use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, StatusLine};
 
-use super::exchange::next_cseq;
-use super::settle::{Failure, cleaned_reason};
-use super::{Ending, Epa, OVERSHOOT, index_of};
-use crate::auth::{Asker, Unanswered};
+use super::{Ending, Epa, OVERSHOOT};
+use crate::auth::Unanswered;
 use crate::core::Core;
+use crate::failure::{Failure, cleaned_reason};
 use crate::output::{Change, Event, FailureOrigin, Next, Outcome, Output};
+use crate::owner::Owner;
 use crate::publication::response::Verdict;
 use crate::publication::{Cause, Desire, Exchange, Granted, Last, Operation, Standing, State};
+use crate::request::next_cseq;
 use crate::schedule::{Patience, obeyed, refresh_after};
-
-/// How often a request is repeated with a longer Expires.
-const TOO_BRIEF: u8 = 2;
-/// The largest Min-Expires that is followed, in seconds: a month.
-const MIN_EXPIRES: u32 = 31 * 24 * 3600;
 
 impl Epa {
     /// Takes in the final response that ended a transaction.
@@ -28,12 +23,12 @@ impl Epa {
         &mut self,
         now: Instant,
         core: &mut Core,
-        owner: u64,
+        owner: Owner,
         hop: Hop,
         status: &StatusLine<'_>,
         message: &Message<'_>,
     ) {
-        let (index, serial) = index_of(owner);
+        let Owner { index, serial, .. } = owner;
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
@@ -41,10 +36,7 @@ impl Epa {
         let Some(exchange) = publication.exchange(serial) else {
             return;
         };
-        let next_hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(own, |redirect| redirect.next_hop);
+        let next_hop = exchange.passage.next_hop(own);
         let verdict = Verdict::of(status.code);
         // Any answer but 503 shows that the server is there.
         if verdict != Verdict::ServerUnavailable
@@ -64,23 +56,14 @@ impl Epa {
             Verdict::Redirected => self.redirected(now, core, index, message, failure()),
             Verdict::ServerUnavailable => {
                 let failure = failure();
-                let fraction = core.random.fraction();
-                if let Some(seconds) = failure.retry_after {
-                    core.hops.block(now, hop.addr, obeyed(seconds));
-                }
-                if let Some(hop_state) = core.hops.get(next_hop) {
-                    if failure.retry_after.is_none() {
-                        hop_state.dead(now, hop.addr.ip());
-                    }
-                    hop_state.failed(now, fraction);
-                }
+                let wait = failure.retry_after.map(obeyed);
                 if let Some(exchange) = self.exchange(index) {
-                    exchange.tried.push(hop.addr.ip());
+                    exchange.passage.unavailable(now, core, next_hop, hop, wait);
                 }
                 self.attempt(now, core, index, Some(failure));
             }
             Verdict::TryLater | Verdict::NotServed | Verdict::RefusedUnlessRetryAfter | Verdict::Refused => {
-                let failure = failure().explained(message);
+                let failure = failure().explained("PUBLISH", message);
                 self.fail(now, core, index, failure);
             }
         }
@@ -102,8 +85,7 @@ impl Epa {
         if let Some(publication) = self.publications.get_mut(index as usize) {
             publication.cseq = next_cseq(publication.cseq);
             if let State::Requesting(exchange) = &mut publication.state {
-                exchange.tried.clear();
-                exchange.reconnected = false;
+                exchange.passage.again();
             }
         }
         self.attempt(now, core, index, None);
@@ -143,9 +125,7 @@ impl Epa {
         let sent_at = exchange.sent_at;
         let operation = exchange.operation.clone();
         let recovered = exchange.forgotten || publication.standing == Standing::Lost;
-        if let Some(redirect) = exchange.redirect.take() {
-            core.hops.leave(redirect.next_hop);
-        }
+        exchange.passage.end(core);
         if operation != Operation::Initial
             && let Some(hop_state) = core.hops.get(next_hop)
         {
@@ -305,30 +285,10 @@ impl Epa {
         message: &Message<'_>,
         failure: Failure,
     ) {
-        core.counters.challenges += 1;
-        let rows = |name, asker| {
-            message
-                .headers
-                .all(name)
-                .filter_map(Challenge::parse)
-                .map(move |challenge| (asker, challenge))
-        };
-        let offered: Vec<(Asker, Challenge)> = rows(HeaderName::WwwAuthenticate, Asker::Server)
-            .chain(rows(HeaderName::ProxyAuthenticate, Asker::Proxy))
-            .collect();
-        let State::Requesting(exchange) = (match self.publications.get_mut(index as usize) {
-            Some(publication) => &mut publication.state,
-            None => return,
-        }) else {
+        let Some(exchange) = self.exchange(index) else {
             return;
         };
-        let Some(hop_state) = core.hops.get(next_hop) else {
-            return;
-        };
-        match hop_state
-            .sessions
-            .challenged(&offered, &core.config.credentials, &mut exchange.rounds)
-        {
+        match exchange.passage.challenged(core, next_hop, message) {
             Ok(()) => self.again(now, core, index),
             Err(why) => {
                 let stale = why == Unanswered::TooManyRounds;
@@ -456,12 +416,6 @@ impl Epa {
         message: &Message<'_>,
         failure: Failure,
     ) {
-        core.counters.responses_423 += 1;
-        let least = message
-            .headers
-            .get(HeaderName::MinExpires)
-            .and_then(DeltaSeconds::parse)
-            .map(|least| least.0);
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
@@ -469,23 +423,38 @@ impl Epa {
         let State::Requesting(exchange) = &mut publication.state else {
             return;
         };
-        let why = match least {
-            _ if matches!(exchange.operation, Operation::Remove(_)) => "the server finds a removal too brief",
-            None => "the server does not say which Expires it wants",
-            Some(least) if least <= exchange.expires => "the server wants no more than was asked for",
-            Some(least) if least > MIN_EXPIRES => "the Expires that the server wants is out of reason",
-            Some(_) if exchange.too_brief >= TOO_BRIEF => "the server wants ever more",
-            Some(least) => {
-                exchange.too_brief += 1;
+        match exchange
+            .passage
+            .too_brief(core, next_hop, &package, exchange.expires, message)
+        {
+            Ok(least) => {
                 exchange.expires = least;
-                if let Some(hop_state) = core.hops.get(next_hop) {
-                    hop_state.set_minimum(&package, least);
-                }
                 self.again(now, core, index);
-                return;
             }
+            Err(why) => self.fail(now, core, index, failure.because(why)),
+        }
+    }
+
+    /// 3xx (RFC 3261 §8.1.3.4).
+    fn redirected(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        message: &Message<'_>,
+        failure: Failure,
+    ) {
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
         };
-        self.fail(now, core, index, failure.because(why));
+        let own = (&publication.name.presentity, publication.next_hop);
+        let State::Requesting(exchange) = &mut publication.state else {
+            return;
+        };
+        match exchange.passage.redirected(now, core, own, message) {
+            Ok(()) => self.again(now, core, index),
+            Err(why) => self.fail(now, core, index, failure.because(why)),
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use event_packages::Package;
 use sip_wire::Uri;
 
 use super::{Ending, Epa, Presentity, Waiter};
-use crate::command::{Command, CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
+use crate::command::{CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
 use crate::core::Core;
-use crate::next_hops::destination;
+use crate::next_hops::next_hop_for;
 use crate::output::{Change, Output, PublicationRecord, Refusal, Reply};
 use crate::publication::{Cause, Desire, Granted, Intent, Publication, Standing, State};
 use crate::schedule::{Patience, refresh_after};
@@ -18,31 +18,8 @@ use crate::schedule::{Patience, refresh_after};
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 impl Epa {
-    /// Takes a command. It is answered now or later, exactly once.
-    pub(crate) fn handle_command(&mut self, now: Instant, core: &mut Core, id: CommandId, command: Command) {
-        core.counters.commands += 1;
-        let wait = match &command {
-            Command::Publish(publish) => publish.wait,
-            Command::Remove(target) | Command::Refresh(target) => target.wait,
-        };
-        let taken = if self.stopping || self.waiters.len() >= core.config.limits.commands {
-            Err(Refusal::Busy)
-        } else {
-            match command {
-                Command::Publish(publish) => self.publish(now, core, id, publish),
-                Command::Remove(target) => self.remove(now, core, id, &target),
-                Command::Refresh(target) => self.refresh(now, core, id, &target),
-            }
-        };
-        if let Err(refusal) = taken {
-            core.counters.commands_refused += 1;
-            if wait != Wait::None {
-                core.outputs.push_back(Output::Reply(id, Reply::Refused(refusal)));
-            }
-        }
-    }
-
-    fn publish(
+    /// Publishes, or changes what is published.
+    pub(crate) fn publish(
         &mut self,
         now: Instant,
         core: &mut Core,
@@ -107,7 +84,8 @@ impl Epa {
         Ok(())
     }
 
-    fn remove(
+    /// Withdraws a publication.
+    pub(crate) fn remove(
         &mut self,
         now: Instant,
         core: &mut Core,
@@ -122,7 +100,8 @@ impl Epa {
         Ok(())
     }
 
-    fn refresh(
+    /// Refreshes a publication now.
+    pub(crate) fn refresh(
         &mut self,
         now: Instant,
         core: &mut Core,
@@ -180,7 +159,7 @@ impl Epa {
         if let Some(proxy) = proxy
             && publication.intent.proxy.as_ref() != Some(&proxy)
         {
-            let next_hop = join(now, core, &publication.name.presentity, Some(&proxy))?;
+            let next_hop = next_hop_for(now, core, &publication.name.presentity, Some(&proxy), None)?;
             core.hops
                 .leave(std::mem::replace(&mut publication.next_hop, next_hop));
             publication.intent.proxy = Some(proxy);
@@ -258,7 +237,7 @@ impl Epa {
                 "sips needs TLS, which is not supported yet",
             ));
         }
-        let next_hop = join(now, core, &name.presentity, intent.proxy.as_ref())?;
+        let next_hop = next_hop_for(now, core, &name.presentity, intent.proxy.as_ref(), None)?;
         let slot = match self.by_uri.get(key.as_str()) {
             Some(slot) => *slot,
             None => {
@@ -377,18 +356,19 @@ impl Epa {
             let Some(publication) = self.publications.get_mut(index as usize) else {
                 continue;
             };
-            if let Ok(next_hop) = join(
+            if let Ok(next_hop) = next_hop_for(
                 now,
                 core,
                 &publication.name.presentity,
                 publication.intent.proxy.as_ref(),
+                None,
             ) {
                 core.hops
                     .leave(std::mem::replace(&mut publication.next_hop, next_hop));
             }
             match &mut publication.state {
                 // The nonces are forgotten, so a challenge now is the first.
-                State::Requesting(exchange) => exchange.rounds.moved(),
+                State::Requesting(exchange) => exchange.passage.rounds.moved(),
                 State::Refused => {
                     publication.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
@@ -408,12 +388,8 @@ impl Epa {
         }
     }
 
-    /// Begins a graceful stop: no more commands; with `remove` everything is withdrawn.
-    pub(crate) fn stop(&mut self, now: Instant, core: &mut Core, remove: bool) {
-        self.stopping = true;
-        if !remove {
-            return;
-        }
+    /// Withdraws everything: the graceful stop.
+    pub(crate) fn withdraw_all(&mut self, now: Instant, core: &mut Core) {
         let all: Vec<u32> = self.publications.iter().map(|(index, _)| index as u32).collect();
         for index in all {
             let Some(publication) = self.publications.get_mut(index as usize) else {
@@ -442,33 +418,6 @@ impl Epa {
                     | State::Refused => true,
                 })
     }
-}
-
-/// The next hop of a presentity: the proxy of the publication, else the presence server, else
-/// where its own URI leads.
-fn join(
-    now: Instant,
-    core: &mut Core,
-    presentity: &str,
-    proxy: Option<&crate::command::Proxy>,
-) -> Result<u32, Refusal> {
-    let given = proxy.is_some();
-    let (text, route) = match proxy.or(core.config.presence_server.as_ref()) {
-        Some(proxy) => (&*proxy.uri, true),
-        None => (presentity, false),
-    };
-    let bad = |why| {
-        if given {
-            Refusal::BadProxy(why)
-        } else {
-            Refusal::BadPresentity(why)
-        }
-    };
-    let uri = Uri::parse(text).map_err(|fault| bad(fault.reason()))?;
-    let to = destination(&uri).map_err(bad)?;
-    let route = (route && uri.is_loose_route()).then(|| Arc::from(text));
-    let pacing = core.config.pacing.clone();
-    Ok(core.hops.join(now, to, route, &pacing))
 }
 
 fn takes_no_body(package: &str) -> bool {

@@ -5,20 +5,17 @@ use std::time::Instant;
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use sip_transaction::{Elapsed, Hop, Transmit, Transport};
-use smallvec::SmallVec;
-
-use super::settle::Failure;
-use super::{Ending, Epa, index_of, owner};
+use super::{Ending, Epa, owner};
 use crate::core::Core;
+use crate::failure::Failure;
 use crate::next_hop::Selection;
 use crate::output::{Output, Unreachable};
+use crate::owner::{Owner, next_serial};
+use crate::passage::{GoOn, Passage};
 use crate::publication::{Cause, Exchange, Operation, Standing, State};
-use crate::request::PublishRequest;
-
-/// The largest datagram that IP can carry, less its own headers.
-const DATAGRAM: usize = 65_507;
+use crate::request::{DATAGRAM, PublishRequest, next_cseq};
+use bytes::Bytes;
+use sip_transaction::{Hop, Transmit, Transport};
 
 impl Epa {
     /// Begins an exchange with the request that follows from what is wanted and what is granted.
@@ -51,7 +48,7 @@ impl Epa {
             return;
         }
         let serial = self.next_serial;
-        self.next_serial = self.next_serial.wrapping_add(1);
+        self.next_serial = next_serial(self.next_serial);
         publication.cseq = next_cseq(publication.cseq);
         publication.state = State::Requesting(Box::new(Exchange {
             serial,
@@ -60,14 +57,9 @@ impl Epa {
             document: None,
             operation,
             sent: None,
-            server: None,
             sent_at: now,
-            rounds: Default::default(),
-            too_brief: 0,
+            passage: Passage::default(),
             forgotten: false,
-            tried: SmallVec::new(),
-            reconnected: false,
-            redirect: None,
         }));
         self.due.clear(index);
         if let Some(presentity) = self
@@ -117,12 +109,9 @@ impl Epa {
         let State::Requesting(exchange) = &publication.state else {
             return;
         };
-        let hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(publication.next_hop, |redirect| redirect.next_hop);
+        let hop = exchange.passage.next_hop(publication.next_hop);
         let owner = owner(index, exchange.serial);
-        match core.select(now, hop, &exchange.tried, owner) {
+        match core.select(now, hop, &exchange.passage.tried, owner) {
             Selection::Send { hop: address, source } => {
                 self.send(now, core, index, hop, address, source);
             }
@@ -137,8 +126,8 @@ impl Epa {
     }
 
     /// Goes on after the addresses of a next hop have become known.
-    pub(crate) fn resume(&mut self, now: Instant, core: &mut Core, owner: u64) {
-        let (index, serial) = index_of(owner);
+    pub(crate) fn resume(&mut self, now: Instant, core: &mut Core, owner: Owner) {
+        let Owner { index, serial, .. } = owner;
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
@@ -182,10 +171,7 @@ impl Epa {
         let State::Requesting(exchange) = &mut publication.state else {
             return;
         };
-        let uri = exchange
-            .redirect
-            .as_ref()
-            .map_or(&publication.name.presentity, |redirect| &redirect.uri);
+        let uri = exchange.passage.request_uri(&publication.name.presentity);
         let body = exchange
             .document
             .as_ref()
@@ -246,9 +232,7 @@ impl Epa {
             Operation::Remove(_) => core.counters.publish_remove += 1,
         }
         exchange.sent = Some(publication.cseq);
-        if exchange.server.replace(hop.addr.ip()) != Some(hop.addr.ip()) {
-            exchange.rounds.moved();
-        }
+        exchange.passage.sent(hop);
         exchange.sent_at = now;
         let owner = owner(index, exchange.serial);
         if exchange.operation.has_body() {
@@ -268,20 +252,9 @@ impl Epa {
         core.outputs.push_back(Output::Transmit(transmit));
     }
 
-    /// Timers of the transactions.
-    pub(crate) fn elapsed(&mut self, now: Instant, core: &mut Core, elapsed: Elapsed) {
-        match elapsed {
-            Elapsed::Retransmit(transmit) => {
-                core.counters.retransmissions += 1;
-                core.outputs.push_back(Output::Transmit(transmit));
-            }
-            // RFC 3261 §8.1.3.1: a time-out is treated as 408.
-            Elapsed::TimedOut { owner, hop } => {
-                let (index, serial) = index_of(owner);
-                core.counters.timeouts += 1;
-                self.unanswered(now, core, index, serial, hop, Failure::timeout(hop));
-            }
-        }
+    /// Timer F (RFC 3261 §8.1.3.1): a time-out is treated as 408.
+    pub(crate) fn timed_out(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop) {
+        self.unanswered(now, core, owner.index, owner.serial, hop, Failure::timeout(hop));
     }
 
     /// A request could not be delivered (RFC 3261 §17.1.4).
@@ -289,38 +262,20 @@ impl Epa {
         &mut self,
         now: Instant,
         core: &mut Core,
-        owner: u64,
+        owner: Owner,
         hop: Hop,
         why: Unreachable,
     ) {
-        let (index, serial) = index_of(owner);
-        core.counters.unreachable += 1;
+        let Owner { index, serial, .. } = owner;
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        let next_hop = publication.next_hop;
+        let own = publication.next_hop;
         let Some(exchange) = publication.exchange(serial) else {
             return;
         };
-        let next_hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(next_hop, |redirect| redirect.next_hop);
-        let first_choice = core.hops.peek(next_hop).map(|hop| hop.destination.transport);
-        if hop.transport == Transport::Tcp
-            && first_choice == Some(Transport::Udp)
-            && why != Unreachable::Closed
-        {
-            // It went by TCP for its size only: once more as it is (RFC 3261 §18.1.1).
-            if let Some(next_hop) = core.hops.get(next_hop) {
-                next_hop.tcp_refused(now);
-            }
-            self.attempt(now, core, index, None);
-            return;
-        }
-        if why == Unreachable::Closed && !exchange.reconnected {
-            // The connection broke, not necessarily the server: once more on a new one.
-            exchange.reconnected = true;
+        let next_hop = exchange.passage.next_hop(own);
+        if exchange.passage.undelivered(now, core, next_hop, hop, why) == GoOn::Again {
             self.attempt(now, core, index, None);
             return;
         }
@@ -345,23 +300,10 @@ impl Epa {
         let Some(exchange) = publication.exchange(serial) else {
             return;
         };
-        exchange.tried.push(hop.addr.ip());
-        let next_hop = exchange
-            .redirect
-            .as_ref()
-            .map_or(own, |redirect| redirect.next_hop);
-        let fraction = core.random.fraction();
-        if let Some(next_hop) = core.hops.get(next_hop) {
-            next_hop.dead(now, hop.addr.ip());
-            next_hop.failed(now, fraction);
-        }
+        let next_hop = exchange.passage.next_hop(own);
+        exchange.passage.unanswered(now, core, next_hop, hop);
         self.attempt(now, core, index, Some(failure));
     }
-}
-
-/// CSeq numbers stay below 2^31 (RFC 3261 §8.1.1.5).
-pub(super) fn next_cseq(cseq: u32) -> u32 {
-    if cseq >= 0x7fff_fffe { 1 } else { cseq + 1 }
 }
 
 /// The Expires to ask for: what is left of the lifetime in whole seconds, at least one.

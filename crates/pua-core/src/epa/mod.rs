@@ -8,7 +8,6 @@
 mod answer;
 mod command;
 mod exchange;
-mod redirect;
 mod settle;
 mod view;
 
@@ -23,6 +22,7 @@ use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
 use crate::output::{Change, Event, Output};
+use crate::owner::{Owner, Role, Ticket};
 use crate::publication::{Cause, Desire, Publication, State};
 use crate::schedule::{Patience, back_off};
 
@@ -59,22 +59,25 @@ pub(crate) struct Epa {
     waiters_due: DueTimes,
     next_key: u64,
     next_serial: u32,
-    stopping: bool,
 }
 
 /// What a transaction, or who waits for addresses, is told to belong to: the publication's index
 /// and the exchange's serial number.
 fn owner(index: u32, serial: u32) -> u64 {
-    (u64::from(serial) << 32) | u64::from(index)
+    Owner {
+        role: Role::Publisher,
+        index,
+        serial,
+    }
+    .into()
 }
 
-fn index_of(owner: u64) -> (u32, u32) {
-    (owner as u32, (owner >> 32) as u32)
-}
-
-/// What stands in a paced queue: an index, and a part of the key so that it cannot be another's.
-fn ticket(index: u32, key: u64) -> u64 {
-    (key << 32) | u64::from(index)
+fn ticket(index: u32, key: u64) -> Ticket {
+    Ticket {
+        role: Role::Publisher,
+        index,
+        key: key as u32,
+    }
 }
 
 impl Epa {
@@ -88,8 +91,12 @@ impl Epa {
             waiters_due: DueTimes::new(now),
             next_key: 1,
             next_serial: 1,
-            stopping: false,
         }
+    }
+
+    /// How many commands wait for an answer.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.len()
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
@@ -103,9 +110,6 @@ impl Epa {
     pub(crate) fn handle_timeout(&mut self, now: Instant, core: &mut Core) {
         while let Some(index) = self.due.pop(now) {
             self.publication_due(now, core, index);
-        }
-        while let Some(hop) = core.hops.pop_due(now) {
-            self.pump(now, core, hop);
         }
         while let Some(waiter) = self.waiters_due.pop(now) {
             self.waiter_due(now, core, waiter);
@@ -193,16 +197,26 @@ impl Epa {
 
     /// Lets those who wait for the paced rate of a next hop go on, as far as it allows.
     fn pump(&mut self, now: Instant, core: &mut Core, hop: u32) {
+        if self.pump_own(now, core, hop) {
+            core.hops.wake_at(hop, now);
+        }
+    }
+
+    /// The same as far as the queue holds publications: `true` when a subscription is next.
+    pub(crate) fn pump_own(&mut self, now: Instant, core: &mut Core, hop: u32) -> bool {
         loop {
             let Some(next_hop) = core.hops.get(hop) else {
-                return;
+                return false;
             };
             let Some(ticket) = next_hop.paced.front().copied() else {
-                return;
+                return false;
             };
-            let index = ticket as u32;
+            if ticket.role != Role::Publisher {
+                return true;
+            }
+            let index = ticket.index;
             let waits = self.publications.get(index as usize).is_some_and(|publication| {
-                publication.key as u32 == (ticket >> 32) as u32
+                publication.key as u32 == ticket.key
                     && matches!(
                         publication.state,
                         State::Queued {
@@ -215,7 +229,7 @@ impl Epa {
                     Gate::Open => {}
                     Gate::ClosedUntil(at) => {
                         core.hops.wake_at(hop, at);
-                        return;
+                        return false;
                     }
                 }
             }

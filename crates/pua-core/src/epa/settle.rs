@@ -1,168 +1,34 @@
 //! How an exchange ends: what becomes of the publication, and who is told.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip_transaction::Hop;
-use sip_wire::{HeaderName, Message, RetryAfter, reason_phrase};
+use sip_wire::reason_phrase;
 
 use super::{Ending, Epa};
 use crate::core::Core;
-use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply, Unreachable};
+use crate::failure::Failure;
+use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply};
 use crate::publication::response::Verdict;
 use crate::publication::{Cause, Desire, Last, Publication, Standing, State};
 use crate::schedule::{Patience, obeyed};
 
-/// Characters kept of a peer's text.
-const TEXT: usize = 200;
-
-/// A final response that is no success, or what stands for one.
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    pub(super) code: u16,
-    pub(super) reason: Arc<str>,
-    pub(super) origin: FailureOrigin,
-    pub(super) detail: Option<String>,
-    pub(super) warning: Option<String>,
-    pub(super) retry_after: Option<u32>,
-    pub(super) allow_events: Option<String>,
-    pub(super) server: Option<Hop>,
-    /// Nonces that are stale on arrival, as on a slow or lossy way: not a no for good.
-    pub(super) stale: bool,
-}
-
-impl Failure {
-    /// A server's response.
-    pub(super) fn response(code: u16, reason: &[u8], message: &Message<'_>, hop: Hop) -> Self {
-        let text = |name| message.headers.text(name).map(|text| clean(&text));
-        Failure {
-            code,
-            reason: cleaned_reason(code, reason),
-            origin: FailureOrigin::Server,
-            detail: None,
-            warning: text(HeaderName::Warning),
-            retry_after: message
-                .headers
-                .get(HeaderName::RetryAfter)
-                .and_then(RetryAfter::parse)
-                .map(|retry_after| retry_after.seconds),
-            allow_events: if code == 489 {
-                text(HeaderName::AllowEvents)
-            } else {
-                None
-            },
-            server: Some(hop),
-            stale: false,
-        }
-    }
-
-    /// A failure that no server has told us.
-    pub(super) fn local(code: u16, server: Option<Hop>, detail: String) -> Self {
-        Failure {
-            code,
-            reason: Arc::from(reason_phrase(code)),
-            origin: FailureOrigin::Local,
-            detail: Some(detail),
-            warning: None,
-            retry_after: None,
-            allow_events: None,
-            server,
-            stale: false,
-        }
-    }
-
-    /// Timer F.
-    pub(super) fn timeout(hop: Hop) -> Self {
-        let detail = format!("no final response from {hop} within the transaction time-out");
-        Failure {
-            origin: FailureOrigin::Timeout,
-            ..Failure::local(408, Some(hop), detail)
-        }
-    }
-
-    /// Nothing can be sent to the server: treated as 503 (RFC 3261 §8.1.3.1).
-    pub(super) fn unreachable(hop: Option<Hop>, detail: String) -> Self {
-        Failure {
-            origin: FailureOrigin::Transport,
-            ..Failure::local(503, hop, detail)
-        }
-    }
-
-    /// A hop that could not be reached.
-    pub(super) fn undelivered(hop: Hop, why: Unreachable) -> Self {
-        let what = match why {
-            Unreachable::Refused => "refused the connection: is the server running there?",
-            Unreachable::NoRoute => "cannot be reached: there is no route",
-            Unreachable::ConnectTimeout => "did not answer the attempt to connect",
-            Unreachable::Closed => "closed the connection before it answered",
-            Unreachable::TooLarge => "cannot be sent a message of this size",
-        };
-        Failure::unreachable(Some(hop), format!("{hop} {what}"))
-    }
-
-    /// The same with what the server's own words leave to be guessed.
-    pub(super) fn explained(self, message: &Message<'_>) -> Self {
-        let detail = match (self.code, &self.allow_events) {
-            (405 | 501, _) => "the server does not take PUBLISH".to_owned(),
-            (489, Some(packages)) => {
-                format!("the server does not take this event package; it takes: {packages}")
-            }
-            (489, None) => "the server does not take this event package".to_owned(),
-            (415, _) => match message.headers.text(HeaderName::Accept) {
-                Some(accept) => format!("the server takes only: {}", clean(&accept)),
-                None => return self,
-            },
-            _ => return self,
-        };
-        self.because(detail)
-    }
-
-    /// The same with an explanation.
-    pub(super) fn because(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    fn outcome(&self, publication: &Publication, next: Next) -> Outcome {
-        Outcome {
-            code: self.code,
-            reason: self.reason.clone(),
-            origin: self.origin,
-            etag: None,
-            expires: None,
-            detail: self.detail.clone(),
-            warning: self.warning.clone(),
-            retry_after: self.retry_after,
-            allow_events: self.allow_events.clone(),
-            next,
-            server: self.server,
-            call_id: publication.call_id.clone(),
-            cseq: publication.cseq,
-        }
-    }
-}
-
-/// A peer's text as it may be shown: UTF-8, no control characters, not too long.
-pub(super) fn clean(text: &str) -> String {
-    text.chars()
-        .take(TEXT)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-/// The reason phrase as it may be shown; an empty one is replaced by the registered one.
-pub(super) fn cleaned_reason(code: u16, reason: &[u8]) -> Arc<str> {
-    let usual = reason_phrase(code);
-    if reason == usual.as_bytes() {
-        return Arc::from(usual);
-    }
-    let text: Cow<'_, str> = String::from_utf8_lossy(reason);
-    let text = clean(text.trim());
-    if text.is_empty() {
-        Arc::from(usual)
-    } else {
-        Arc::from(text)
+/// The failure as the outcome of a publishing command.
+fn outcome(failure: &Failure, publication: &Publication, next: Next) -> Outcome {
+    Outcome {
+        code: failure.code,
+        reason: failure.reason.clone(),
+        origin: failure.origin,
+        etag: None,
+        expires: None,
+        detail: failure.detail.clone(),
+        warning: failure.warning.clone(),
+        retry_after: failure.retry_after,
+        allow_events: failure.allow_events.clone(),
+        next,
+        server: failure.server,
+        call_id: publication.call_id.clone(),
+        cseq: publication.cseq,
     }
 }
 
@@ -267,7 +133,7 @@ impl Epa {
             return;
         };
         let covered = exchange.revision;
-        let redirect = exchange.redirect.take();
+        exchange.passage.end(core);
         let newer = publication.intent.revision > covered;
         publication.state = match settled {
             Settled::Waiting { at, held_off } => State::Waiting {
@@ -282,9 +148,6 @@ impl Epa {
             at: now,
         };
         publication.last = Some(last);
-        if let Some(redirect) = redirect {
-            core.hops.leave(redirect.next_hop);
-        }
         // A lifetime that is over, or a removal with nothing left to remove, ends here and now.
         let over = publication.until().is_some_and(|until| until <= now);
         let nothing_left = publication.intent.desire == Desire::Gone && publication.operation(now).is_none();
@@ -314,7 +177,7 @@ impl Epa {
                 }));
             }
         }
-        let outcome = failure.outcome(publication, next);
+        let outcome = outcome(failure, publication, next);
         self.answer(core, index, covered, &outcome);
         if over || nothing_left {
             let ending = if nothing_left {
@@ -383,7 +246,7 @@ impl Epa {
                 continue;
             };
             let unanswered = publication.last.as_ref().is_some_and(|last| last.code == 408);
-            let mut outcome = match ending {
+            let failure = match ending {
                 // A server that never answered may have taken it all the same.
                 Ending::Removed if unanswered => Failure::local(
                     408,
@@ -397,8 +260,8 @@ impl Epa {
                     None,
                     "its lifetime was over before the server had taken it".to_owned(),
                 ),
-            }
-            .outcome(publication, Next::Ended);
+            };
+            let mut outcome = outcome(&failure, publication, Next::Ended);
             if outcome.code == 200 {
                 outcome.expires = Some(0);
             }
@@ -440,7 +303,7 @@ impl Epa {
             origin: FailureOrigin::Timeout,
             ..Failure::local(408, server, why.to_owned())
         };
-        let outcome = failure.outcome(publication, next);
+        let outcome = outcome(&failure, publication, next);
         core.outputs
             .push_back(Output::Reply(known.command, Reply::Final(outcome)));
     }
@@ -480,7 +343,7 @@ impl Epa {
                 "not sent yet: the server said so before and asked to be left alone until then".to_owned(),
             )
         };
-        let outcome = failure.outcome(publication, Next::Retry { at: retry_at });
+        let outcome = outcome(&failure, publication, Next::Retry { at: retry_at });
         let patient = self.detach_patient(index, retry_at);
         self.answer(core, index, u64::MAX, &outcome);
         if let Some(publication) = self.publications.get_mut(index as usize) {

@@ -14,15 +14,13 @@
 
 pub(crate) mod response;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use smallvec::SmallVec;
 
-use crate::auth::Rounds;
 use crate::command::{Document, Proxy, PublicationName};
-use crate::next_hop::Tried;
+use crate::passage::Passage;
 use crate::schedule::Patience;
 
 /// Whether the application wants the information to stand.
@@ -124,33 +122,11 @@ pub(crate) struct Exchange {
     pub(crate) expires: u32,
     /// The CSeq number of the request of it that left last.
     pub(crate) sent: Option<u32>,
-    /// Where it went.
-    pub(crate) server: Option<IpAddr>,
     /// When the first copy of the latest request was sent.
     pub(crate) sent_at: Instant,
-    pub(crate) rounds: Rounds,
-    /// How often it was told 423.
-    pub(crate) too_brief: u8,
+    pub(crate) passage: Passage,
     /// The server had forgotten the publication in this exchange.
     pub(crate) forgotten: bool,
-    /// The addresses tried for the latest request.
-    pub(crate) tried: Tried,
-    /// A lost connection was replaced once.
-    pub(crate) reconnected: bool,
-    /// Where a redirection leads, instead of the presentity's URI.
-    pub(crate) redirect: Option<Redirect>,
-}
-
-/// A redirection being followed (RFC 3261 §8.1.3.4).
-pub(crate) struct Redirect {
-    /// The Request-URI now.
-    pub(crate) uri: Arc<str>,
-    /// The next hop now, by its index.
-    pub(crate) next_hop: u32,
-    /// All URIs that were used or are still to be tried: none is used twice.
-    pub(crate) seen: Vec<Arc<str>>,
-    /// Those still to be tried, the best last.
-    pub(crate) rest: Vec<Arc<str>>,
 }
 
 /// The last final response, or what stood for it.

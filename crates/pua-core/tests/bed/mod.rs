@@ -1,6 +1,8 @@
 //! A user agent on the bench: the time is set by the test, and the test is the server.
 #![allow(dead_code, missing_docs, unreachable_pub)] // each test file uses its part of it
 
+pub mod notifier;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -236,6 +238,14 @@ impl Bed {
             self.input(Input::Timeout);
         }
         self.take()
+    }
+
+    /// The next request, sent already or by `ms`.
+    pub fn next_sent(&mut self, ms: u64) -> Sent {
+        if self.taken < self.sent.len() {
+            return self.take();
+        }
+        self.run_to_next(ms)
     }
 
     /// The next request that has not been looked at.

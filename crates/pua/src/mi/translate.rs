@@ -141,6 +141,7 @@ pub(crate) fn reply(clock: &Clock, reply: core::Reply) -> Reply {
     match reply {
         core::Reply::Accepted => Reply::Accepted,
         core::Reply::Final(outcome) => Reply::Published(self::outcome(clock, outcome)),
+        core::Reply::Subscription(outcome) => Reply::Error(MiError::new(outcome.code, "SUBSCRIBE")),
         core::Reply::Refused(refusal) => Reply::Error(self::refusal(refusal)),
     }
 }
@@ -190,6 +191,10 @@ fn refusal(refusal: core::Refusal) -> MiError {
         core::Refusal::BadProxy(why) => MiError::new(400, "Bad outbound proxy URI").with_data(why),
         core::Refusal::DocumentTooLarge(limit) => {
             MiError::new(400, "Body too large").with_data(format!("the limit is {limit} bytes"))
+        }
+        core::Refusal::BadWatcher(why) => MiError::new(400, "Bad uri").with_data(why),
+        core::Refusal::TooManySubscriptions(limit) => {
+            MiError::new(503, "Too many subscriptions").with_data(format!("the limit is {limit}"))
         }
         core::Refusal::TooManyPublications(limit) => {
             MiError::new(503, "Too many publications").with_data(format!("the limit is {limit}"))

@@ -1,0 +1,306 @@
+//! What one request goes through on its way to a final response: servers that do not answer,
+//! challenges, redirections, a longer Expires (RFC 3261 §8.1.3, §22; RFC 3263 §4.3). Publishing
+//! and subscribing differ in what a final response means, not in this.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip_digest::Challenge;
+use sip_transaction::{Hop, Transport};
+use sip_wire::{DeltaSeconds, HeaderName, Message, NameAddr, Uri};
+
+use crate::auth::{Asker, Rounds, Unanswered};
+use crate::core::Core;
+use crate::next_hop::Tried;
+use crate::next_hops::destination;
+use crate::output::Unreachable;
+
+/// How often a request is repeated with a longer Expires.
+const TOO_BRIEF: u8 = 2;
+/// The largest Min-Expires that is followed, in seconds: a month.
+const MIN_EXPIRES: u32 = 31 * 24 * 3600;
+/// URIs of redirections that are tried.
+const REDIRECTIONS: usize = 5;
+
+/// The way of one request.
+#[derive(Default)]
+pub(crate) struct Passage {
+    pub(crate) rounds: Rounds,
+    /// How often it was told 423.
+    too_brief: u8,
+    /// Where the latest request went.
+    pub(crate) server: Option<IpAddr>,
+    /// The addresses tried for the latest request.
+    pub(crate) tried: Tried,
+    /// A lost connection was replaced once.
+    reconnected: bool,
+    /// Where a redirection leads, instead of the URI it began with.
+    redirect: Option<Box<Redirect>>,
+}
+
+/// A redirection being followed (RFC 3261 §8.1.3.4).
+struct Redirect {
+    /// The Request-URI now.
+    uri: Arc<str>,
+    /// The next hop now, by its index.
+    next_hop: u32,
+    /// All URIs that were used or are still to be tried: none is used twice.
+    seen: Vec<Arc<str>>,
+    /// Those still to be tried, the best last.
+    rest: Vec<Arc<str>>,
+}
+
+/// How to go on when a request could not be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GoOn {
+    /// Once more to the same server, in another way.
+    Again,
+    /// To the next address.
+    Elsewhere,
+}
+
+impl Passage {
+    /// The next hop: `own`, or where a redirection leads.
+    pub(crate) fn next_hop(&self, own: u32) -> u32 {
+        self.redirect.as_ref().map_or(own, |redirect| redirect.next_hop)
+    }
+
+    /// The Request-URI: `own`, or where a redirection leads.
+    pub(crate) fn request_uri<'a>(&'a self, own: &'a Arc<str>) -> &'a Arc<str> {
+        self.redirect.as_ref().map_or(own, |redirect| &redirect.uri)
+    }
+
+    /// The request is to be sent once more, changed: every address may be tried again.
+    pub(crate) fn again(&mut self) {
+        self.tried.clear();
+        self.reconnected = false;
+    }
+
+    /// The request leaves for `hop`.
+    pub(crate) fn sent(&mut self, hop: Hop) {
+        if self.server.replace(hop.addr.ip()) != Some(hop.addr.ip()) {
+            self.rounds.moved();
+        }
+    }
+
+    /// It has ended: nothing of a redirection is kept.
+    pub(crate) fn end(&mut self, core: &mut Core) {
+        if let Some(redirect) = self.redirect.take() {
+            core.hops.leave(redirect.next_hop);
+        }
+    }
+
+    /// 401 and 407 (RFC 3261 §22). `Ok`: send it again.
+    pub(crate) fn challenged(
+        &mut self,
+        core: &mut Core,
+        next_hop: u32,
+        message: &Message<'_>,
+    ) -> Result<(), Unanswered> {
+        core.counters.challenges += 1;
+        let rows = |name, asker| {
+            message
+                .headers
+                .all(name)
+                .filter_map(Challenge::parse)
+                .map(move |challenge| (asker, challenge))
+        };
+        let offered: Vec<(Asker, Challenge)> = rows(HeaderName::WwwAuthenticate, Asker::Server)
+            .chain(rows(HeaderName::ProxyAuthenticate, Asker::Proxy))
+            .collect();
+        match core.hops.get(next_hop) {
+            Some(hop) => hop
+                .sessions
+                .challenged(&offered, &core.config.credentials, &mut self.rounds),
+            None => Err(Unanswered::Unsupported),
+        }
+    }
+
+    /// 423 (RFC 3903 §5, RFC 6665 §4.2.1.1): the Expires to ask for instead of `asked`, or why
+    /// that is not done.
+    pub(crate) fn too_brief(
+        &mut self,
+        core: &mut Core,
+        next_hop: u32,
+        package: &Arc<str>,
+        asked: u32,
+        message: &Message<'_>,
+    ) -> Result<u32, &'static str> {
+        core.counters.responses_423 += 1;
+        let least = message
+            .headers
+            .get(HeaderName::MinExpires)
+            .and_then(DeltaSeconds::parse)
+            .map(|least| least.0);
+        match least {
+            _ if asked == 0 => Err("the server finds an end too brief"),
+            None => Err("the server does not say which Expires it wants"),
+            Some(least) if least <= asked => Err("the server wants no more than was asked for"),
+            Some(least) if least > MIN_EXPIRES => Err("the Expires that the server wants is out of reason"),
+            Some(_) if self.too_brief >= TOO_BRIEF => Err("the server wants ever more"),
+            Some(least) => {
+                self.too_brief += 1;
+                if let Some(hop) = core.hops.get(next_hop) {
+                    hop.set_minimum(package, least);
+                }
+                Ok(least)
+            }
+        }
+    }
+
+    /// It could not be delivered to `hop`.
+    pub(crate) fn undelivered(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        next_hop: u32,
+        hop: Hop,
+        why: Unreachable,
+    ) -> GoOn {
+        let first_choice = core.hops.peek(next_hop).map(|hop| hop.destination.transport);
+        if hop.transport == Transport::Tcp
+            && first_choice == Some(Transport::Udp)
+            && why != Unreachable::Closed
+        {
+            // It went by TCP for its size only: once more as it is (RFC 3261 §18.1.1).
+            if let Some(next_hop) = core.hops.get(next_hop) {
+                next_hop.tcp_refused(now);
+            }
+            return GoOn::Again;
+        }
+        if why == Unreachable::Closed && !self.reconnected {
+            // The connection broke, not necessarily the server: once more on a new one.
+            self.reconnected = true;
+            return GoOn::Again;
+        }
+        GoOn::Elsewhere
+    }
+
+    /// Nobody answered at `hop`.
+    pub(crate) fn unanswered(&mut self, now: Instant, core: &mut Core, next_hop: u32, hop: Hop) {
+        self.tried.push(hop.addr.ip());
+        let fraction = core.random.fraction();
+        if let Some(next_hop) = core.hops.get(next_hop) {
+            next_hop.dead(now, hop.addr.ip());
+            next_hop.failed(now, fraction);
+        }
+    }
+
+    /// 503 (RFC 3261 §21.5.4); `retry_after`: for how long the server wants quiet.
+    pub(crate) fn unavailable(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        next_hop: u32,
+        hop: Hop,
+        retry_after: Option<std::time::Duration>,
+    ) {
+        let fraction = core.random.fraction();
+        if let Some(wait) = retry_after {
+            core.hops.block(now, hop.addr, wait);
+        }
+        if let Some(state) = core.hops.get(next_hop) {
+            if retry_after.is_none() {
+                state.dead(now, hop.addr.ip());
+            }
+            state.failed(now, fraction);
+        }
+        self.tried.push(hop.addr.ip());
+    }
+
+    /// 3xx (RFC 3261 §8.1.3.4): the Contacts by their q, none twice. `own`: the URI and the next
+    /// hop that it began with. `Err`: why there is nowhere to go.
+    pub(crate) fn redirected(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        own: (&Arc<str>, u32),
+        message: &Message<'_>,
+    ) -> Result<(), &'static str> {
+        let (own, own_hop) = own;
+        let route = core.hops.peek(own_hop).and_then(|hop| hop.route.clone());
+        let mut redirect = self.redirect.take().unwrap_or_else(|| {
+            Box::new(Redirect {
+                uri: own.clone(),
+                next_hop: u32::MAX,
+                seen: vec![own.clone()],
+                rest: Vec::new(),
+            })
+        });
+        core.hops.leave(redirect.next_hop);
+        redirect.next_hop = u32::MAX;
+        let mut insecure = false;
+        let mut offered: Vec<(u32, Arc<str>)> = Vec::new();
+        for value in message.headers.list(HeaderName::Contact).take(REDIRECTIONS * 4) {
+            let Ok(contact) = NameAddr::parse(value) else {
+                continue;
+            };
+            let Ok(uri) = contact.uri() else { continue };
+            insecure |= uri.is_sips();
+            if !uri.is_sip() || destination(&uri).is_err() {
+                continue;
+            }
+            // A method or header fields of a stranger's URI are not followed (R3261-015).
+            let Some(text) = bare(contact.uri) else { continue };
+            let known = |seen: &Arc<str>| match (Uri::parse(seen), Uri::parse(&text)) {
+                (Ok(one), Ok(other)) => one.same_as(&other),
+                _ => false,
+            };
+            if !redirect.seen.iter().any(known) && redirect.seen.len() <= REDIRECTIONS {
+                let text: Arc<str> = Arc::from(text);
+                redirect.seen.push(text.clone());
+                offered.push((quality(contact.params.get("q")), text));
+            }
+        }
+        // The best last, since they are popped; stable, so that equal ones keep their order.
+        offered.reverse();
+        offered.sort_by_key(|(q, _)| *q);
+        redirect.rest.extend(offered.into_iter().map(|(_, uri)| uri));
+        let Some(uri) = redirect.rest.pop() else {
+            return Err(if insecure {
+                "the server redirects to sips, which needs TLS and is not supported yet"
+            } else {
+                "the server redirects to nowhere that can be tried"
+            });
+        };
+        let pacing = core.config.pacing.clone();
+        let target = Uri::parse(&uri).ok().and_then(|uri| destination(&uri).ok());
+        redirect.next_hop = match (route, target) {
+            // Through a loose router to whatever Request-URI.
+            (Some(route), _) => match core.hops.peek(own_hop).map(|hop| hop.destination.clone()) {
+                Some(destination) => core.hops.join(now, destination, Some(route), &pacing),
+                None => u32::MAX,
+            },
+            (None, Some(target)) => core.hops.join(now, target, None, &pacing),
+            (None, None) => u32::MAX,
+        };
+        redirect.uri = uri;
+        self.redirect = Some(redirect);
+        Ok(())
+    }
+}
+
+/// A contact's q in thousandths; absent: 1.
+fn quality(q: Option<&str>) -> u32 {
+    let Some(q) = q else { return 1000 };
+    match q.trim().parse::<f64>() {
+        Ok(q) if (0.0..=1.0).contains(&q) => (q * 1000.0) as u32,
+        _ => 0,
+    }
+}
+
+/// A URI without header fields and `method`.
+fn bare(uri: &str) -> Option<String> {
+    let text = uri.split('?').next()?;
+    let mut parts = text.split(';');
+    let mut kept = parts.next()?.to_owned();
+    for part in parts {
+        let name = part.split('=').next().unwrap_or("");
+        if !name.eq_ignore_ascii_case("method") {
+            kept.push(';');
+            kept.push_str(part);
+        }
+    }
+    Some(kept)
+}

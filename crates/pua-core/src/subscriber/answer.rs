@@ -1,0 +1,303 @@
+//! Final responses to SUBSCRIBE (RFC 6665 §4.1.2): what each means for the subscription.
+
+use std::time::{Duration, Instant};
+
+use sip_transaction::Hop;
+use sip_wire::{DeltaSeconds, HeaderName, Message, NameAddr, StatusLine};
+
+use super::settle::Ended;
+use super::subscription::{Doing, Operation, State};
+use super::{Awaited, Subscriber};
+use crate::auth::Unanswered;
+use crate::core::Core;
+use crate::failure::{Failure, cleaned_reason};
+use crate::owner::Owner;
+use crate::publication::Last;
+use crate::publication::response::Verdict;
+use crate::schedule::{obeyed, refresh_after};
+
+impl Subscriber {
+    /// Takes in the final response that ended a transaction.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        owner: Owner,
+        hop: Hop,
+        status: &StatusLine<'_>,
+        message: &Message<'_>,
+    ) {
+        let at = owner.index;
+        let Some(next_hop) = self.hop_of(at) else {
+            return;
+        };
+        let Some(exchange) = self.exchange(owner) else {
+            return;
+        };
+        let (index, dialog) = (exchange.subscription, exchange.dialog);
+        let verdict = Verdict::of(status.code);
+        // Any answer but 503 shows that the server is there.
+        if verdict != Verdict::ServerUnavailable
+            && core
+                .hops
+                .get(next_hop)
+                .is_some_and(|state| state.answered(hop.addr.ip()))
+        {
+            self.server_is_back(now, core, next_hop);
+        }
+        let failure = || Failure::response(status.code, status.reason, message, hop);
+        match verdict {
+            Verdict::Granted => match dialog {
+                None => self.accepted(now, core, at, next_hop, status, message),
+                Some(id) => self.refreshed(now, core, at, id, next_hop, status, message),
+            },
+            Verdict::Challenged => {
+                let Some(exchange) = self.exchange(owner) else {
+                    return;
+                };
+                match exchange.passage.challenged(core, next_hop, message) {
+                    Ok(()) => self.again(now, core, at),
+                    Err(why) => {
+                        let stale = why == Unanswered::TooManyRounds;
+                        let failure = failure().because(why.to_string());
+                        self.fail(now, core, at, Failure { stale, ..failure });
+                    }
+                }
+            }
+            Verdict::TooBrief => {
+                let Some(package) = self
+                    .subscriptions
+                    .get(index as usize)
+                    .map(|subscription| subscription.name.package.clone())
+                else {
+                    return;
+                };
+                let Some(exchange) = self.exchange(owner) else {
+                    return;
+                };
+                let asked = exchange.expires;
+                match exchange
+                    .passage
+                    .too_brief(core, next_hop, &package, asked, message)
+                {
+                    Ok(least) => {
+                        exchange.expires = least;
+                        self.again(now, core, at);
+                    }
+                    Err(why) => self.fail(now, core, at, failure().because(why)),
+                }
+            }
+            // Within a dialog the target is the notifier's own word.
+            Verdict::Redirected if dialog.is_none() => {
+                let Some(subscription) = self.subscriptions.get(index as usize) else {
+                    return;
+                };
+                let (presentity, own_hop) = (subscription.name.presentity.clone(), subscription.next_hop);
+                let Some(exchange) = self.exchange(owner) else {
+                    return;
+                };
+                match exchange
+                    .passage
+                    .redirected(now, core, (&presentity, own_hop), message)
+                {
+                    Ok(()) => self.again(now, core, at),
+                    Err(why) => self.fail(now, core, at, failure().because(why)),
+                }
+            }
+            Verdict::ServerUnavailable => {
+                let failure = failure();
+                let wait = failure.retry_after.map(obeyed);
+                if let Some(exchange) = self.exchange(owner) {
+                    exchange.passage.unavailable(now, core, next_hop, hop, wait);
+                }
+                self.attempt(now, core, at, Some(failure));
+            }
+            _ => self.fail(now, core, at, failure().explained("SUBSCRIBE", message)),
+        }
+        self.arm(index);
+    }
+
+    /// 2xx to a first SUBSCRIBE: no more than that it has been taken (R6665-27). A dialog is made
+    /// by NOTIFY only (R6665-21, R6665-33).
+    fn accepted(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        at: u32,
+        next_hop: u32,
+        status: &StatusLine<'_>,
+        message: &Message<'_>,
+    ) {
+        if let Some(state) = core.hops.get(next_hop) {
+            state
+                .sessions
+                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        }
+        let Some(exchange) = self.drop_exchange(core, at) else {
+            return;
+        };
+        let granted = granted(core, message, exchange.expires);
+        let until = exchange.sent_at + Duration::from_secs(u64::from(granted));
+        let Some(subscription) = self.subscriptions.get_mut(exchange.subscription as usize) else {
+            return;
+        };
+        subscription.last = Some(Box::new(Last {
+            code: status.code,
+            reason: cleaned_reason(status.code, status.reason),
+            at: now,
+        }));
+        let State::Trying { timer_n, .. } = subscription.state else {
+            return;
+        };
+        subscription.state = State::Trying {
+            exchange: None,
+            timer_n,
+            until,
+        };
+        let fraction = core.random.fraction();
+        for dialog in &mut subscription.dialogs {
+            // R6665-28: what was granted, or less by the NOTIFY's own word.
+            if until < dialog.expires_at {
+                dialog.stands_until(now, until, refresh_after(granted, fraction));
+            }
+        }
+        let list = subscription
+            .dialogs
+            .iter()
+            .any(|dialog| dialog.told.state.list_uri().is_some());
+        if !subscription.dialogs.is_empty() && (list || !subscription.takes_several_dialogs()) {
+            subscription.state = State::Established;
+        }
+    }
+
+    /// 2xx to a SUBSCRIBE in a dialog.
+    #[allow(clippy::too_many_arguments)] // one call, from the dispatch above
+    fn refreshed(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        at: u32,
+        id: u64,
+        next_hop: u32,
+        status: &StatusLine<'_>,
+        message: &Message<'_>,
+    ) {
+        if let Some(state) = core.hops.get(next_hop) {
+            state
+                .sessions
+                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        }
+        let Some(exchange) = self.drop_exchange(core, at) else {
+            return;
+        };
+        let index = exchange.subscription;
+        let operation = exchange.operation;
+        let granted = granted(core, message, exchange.expires);
+        let fraction = core.random.fraction();
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        subscription.last = Some(Box::new(Last {
+            code: status.code,
+            reason: cleaned_reason(status.code, status.reason),
+            at: now,
+        }));
+        subscription.failures = 0;
+        let until = subscription.until();
+        let Some(dialog) = subscription.dialog(id) else {
+            return;
+        };
+        // R6665-63: a target refresh; the route set never changes.
+        let target = message
+            .headers
+            .list(HeaderName::Contact)
+            .next()
+            .and_then(|contact| NameAddr::parse(contact).ok())
+            .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
+            .map(|contact| contact.uri);
+        if let Some(target) = target.filter(|target| **target != *dialog.target) {
+            dialog.target = target.into();
+            if let Some(joined) = super::notify::join(now, core, &dialog.target, &dialog.routes) {
+                core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));
+            }
+        }
+        let notified = matches!(dialog.doing, Doing::Requesting { timer_n: None, .. });
+        // R5839-02: neither the state nor the subscription has changed, and no NOTIFY follows.
+        let unchanged = status.code == 204;
+        let timer_n = exchange.sent_at + super::timer_n(core);
+        if operation == Operation::Unsubscribe {
+            if unchanged {
+                self.dialog_over(now, core, index, id, Ended::silently());
+                return;
+            }
+            dialog.doing = Doing::NotifyWait { operation, timer_n };
+            return;
+        }
+        let expires_at = exchange.sent_at + Duration::from_secs(u64::from(granted));
+        // A NOTIFY that came first has the last word where it says less (R6665-78).
+        let expires_at = if notified {
+            expires_at.min(dialog.expires_at)
+        } else {
+            expires_at
+        };
+        let left = expires_at.saturating_duration_since(now).as_secs();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        dialog.stands_until(now, expires_at, refresh_after(left, fraction));
+        if until.is_some_and(|until| expires_at + Duration::from_secs(1) >= until) {
+            dialog.refresh_at = None;
+        }
+        dialog.doing = if notified || unchanged {
+            Doing::Resting
+        } else {
+            Doing::NotifyWait { operation, timer_n }
+        };
+        if unchanged {
+            let Some(subscription) = self.subscriptions.get(index as usize) else {
+                return;
+            };
+            let outcome = self.outcome_told(core, subscription, id);
+            self.answer(core, index, Awaited::State, &outcome);
+        }
+        self.reconsider(now, core, index, id);
+    }
+
+    /// A server that had not been answering does: what waits for it goes now, at the paced rate.
+    fn server_is_back(&mut self, now: Instant, core: &mut Core, next_hop: u32) {
+        let waiting: Vec<u32> = self
+            .subscriptions
+            .iter()
+            .filter(|(_, subscription)| {
+                subscription.next_hop == next_hop
+                    && subscription.patience == crate::schedule::Patience::Outage
+                    && subscription.last.as_ref().is_some_and(|last| last.code >= 400)
+                    && matches!(subscription.state, State::Waiting { held_off: false, .. })
+            })
+            .map(|(index, _)| index as u32)
+            .collect();
+        for index in waiting {
+            self.enqueue(now, core, index, crate::publication::Cause::Ourselves);
+        }
+        self.pump(now, core, next_hop);
+    }
+}
+
+/// The duration granted, never more than asked (R6665-28); a 2xx that says nothing grants that.
+fn granted(core: &mut Core, message: &Message<'_>, asked: u32) -> u32 {
+    let told = message
+        .headers
+        .get(HeaderName::Expires)
+        .and_then(DeltaSeconds::parse)
+        .map(|expires| expires.0);
+    match told {
+        Some(told) => {
+            if told > asked {
+                core.counters.durations_clamped += 1;
+            }
+            told.min(asked)
+        }
+        None => {
+            core.counters.responses_without_expires += 1;
+            asked
+        }
+    }
+}

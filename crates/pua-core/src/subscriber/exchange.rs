@@ -1,0 +1,465 @@
+//! One SUBSCRIBE: from what is wanted to a request, and from server to server until there is an
+//! answer (RFC 3261 §8.1.2, §12.2.1.1, §18.1.1; RFC 3263 §4.3).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use event_packages::Package;
+use sip_transaction::{Hop, Transmit, Transport};
+
+use super::request::{Accepted, SubscribeRequest, in_dialog, resource_lists};
+use super::settle::Ended;
+use super::subscription::{Doing, Exchange, Operation, State, Subscription};
+use super::{Subscriber, owner, timer_n};
+use crate::core::Core;
+use crate::failure::Failure;
+use crate::next_hop::Selection;
+use crate::output::{Output, Unreachable};
+use crate::owner::{Owner, next_serial};
+use crate::passage::{GoOn, Passage};
+use crate::publication::{Cause, Desire};
+use crate::request::{DATAGRAM, next_cseq};
+use crate::uas::CONTACT_USER;
+
+impl Subscriber {
+    /// Sends the first SUBSCRIBE of a new set of dialogs, with a Call-ID and a tag that were
+    /// never used (R6665-07).
+    pub(super) fn begin(&mut self, now: Instant, core: &mut Core, index: u32) {
+        let call_id = core.random.call_id();
+        let from_tag = core.random.tag_of(index);
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        if !subscription.stands() {
+            self.end(now, core, index);
+            return;
+        }
+        subscription.call_id = call_id;
+        subscription.from_tag = from_tag;
+        subscription.cseq = 0;
+        let exchange = self.open(now, index, None, Operation::Subscribe);
+        let expires = self.expires_to_ask(now, core, index, exchange);
+        if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
+            exchange.expires = expires;
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
+            subscription.state = State::Trying {
+                exchange: Some(exchange),
+                timer_n: now + timer_n(core),
+                until: now + Duration::from_secs(u64::from(expires)),
+            };
+        }
+        self.attempt(now, core, exchange, None);
+    }
+
+    /// Sends the SUBSCRIBE in a dialog that waits in it.
+    pub(super) fn begin_in_dialog(&mut self, now: Instant, core: &mut Core, index: u32, id: u64) {
+        let Some(dialog) = self
+            .subscriptions
+            .get_mut(index as usize)
+            .and_then(|subscription| subscription.dialog(id))
+        else {
+            return;
+        };
+        let Doing::Queued { operation, .. } = dialog.doing else {
+            return;
+        };
+        let exchange = self.open(now, index, Some(id), operation);
+        let expires = self.expires_to_ask(now, core, index, exchange);
+        if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
+            exchange.expires = expires;
+        }
+        if let Some(dialog) = self
+            .subscriptions
+            .get_mut(index as usize)
+            .and_then(|subscription| subscription.dialog(id))
+        {
+            dialog.doing = Doing::Requesting {
+                exchange,
+                operation,
+                timer_n: Some(now + timer_n(core)),
+            };
+        }
+        self.next_number(exchange);
+        self.attempt(now, core, exchange, None);
+    }
+
+    fn open(&mut self, now: Instant, subscription: u32, dialog: Option<u64>, operation: Operation) -> u32 {
+        let serial = self.next_serial;
+        self.next_serial = next_serial(serial);
+        let exchange = self.exchanges.insert(Box::new(Exchange {
+            serial,
+            subscription,
+            dialog,
+            operation,
+            expires: 0,
+            sent_at: now,
+            sent: false,
+            passage: Passage::default(),
+        })) as u32;
+        if dialog.is_none() {
+            self.next_number(exchange);
+        }
+        exchange
+    }
+
+    /// The next request of an exchange is a new one: the next CSeq number.
+    fn next_number(&mut self, exchange: u32) {
+        let Some(exchange) = self.exchanges.get(exchange as usize) else {
+            return;
+        };
+        let Some(subscription) = self.subscriptions.get_mut(exchange.subscription as usize) else {
+            return;
+        };
+        match exchange.dialog {
+            None => subscription.cseq = next_cseq(subscription.cseq),
+            Some(id) => {
+                if let Some(dialog) = subscription.dialog(id) {
+                    dialog.cseq = next_cseq(dialog.cseq);
+                }
+            }
+        }
+    }
+
+    /// The Expires to ask for in an exchange, in seconds.
+    fn expires_to_ask(&self, now: Instant, core: &Core, index: u32, exchange: u32) -> u32 {
+        let Some(subscription) = self.subscriptions.get(index as usize) else {
+            return 0;
+        };
+        let Some(exchange) = self.exchanges.get(exchange as usize) else {
+            return 0;
+        };
+        if exchange.operation == Operation::Unsubscribe || subscription.intent.fetch {
+            return 0;
+        }
+        let package = &subscription.name.package;
+        let least = core
+            .hops
+            .peek(subscription.next_hop)
+            .map_or(0, |hop| hop.minimum(package));
+        let wanted = match subscription.intent.desire {
+            Desire::Stand { until: Some(until) } => {
+                let left = until.saturating_duration_since(now);
+                u32::try_from(left.as_secs() + u64::from(left.subsec_nanos() > 0)).unwrap_or(u32::MAX)
+            }
+            _ => default_expires(core, package),
+        };
+        wanted.max(1).max(least)
+    }
+
+    /// Sends the request of an exchange to the next address of its next hop. `failure`: why the
+    /// last one did not do, which is the outcome when there is no other.
+    pub(super) fn attempt(&mut self, now: Instant, core: &mut Core, index: u32, failure: Option<Failure>) {
+        let Some(exchange) = self.exchanges.get(index as usize) else {
+            return;
+        };
+        let Some(own) = self.own_hop(exchange) else {
+            return;
+        };
+        let hop = exchange.passage.next_hop(own);
+        let owner = owner(index, exchange.serial);
+        match core.select(now, hop, &exchange.passage.tried, owner) {
+            Selection::Send { hop: address, source } => {
+                self.send(now, core, index, hop, address, source);
+            }
+            // `Core::select` leaves word to be woken. Timer N runs from when it is sent.
+            Selection::Ask | Selection::Wait => {}
+            Selection::Blocked { until } => self.held_off(now, core, index, until),
+            Selection::None { why } => {
+                let failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
+                self.fail(now, core, index, failure);
+            }
+        }
+    }
+
+    /// The next hop of an exchange when it is not redirected.
+    fn own_hop(&self, exchange: &Exchange) -> Option<u32> {
+        let subscription = self.subscriptions.get(exchange.subscription as usize)?;
+        match exchange.dialog {
+            None => Some(subscription.next_hop),
+            Some(id) => subscription
+                .dialogs
+                .iter()
+                .find(|dialog| dialog.id == id)
+                .map(|dialog| dialog.next_hop),
+        }
+    }
+
+    /// The next hop that an exchange is with.
+    pub(super) fn hop_of(&self, index: u32) -> Option<u32> {
+        let exchange = self.exchanges.get(index as usize)?;
+        Some(exchange.passage.next_hop(self.own_hop(exchange)?))
+    }
+
+    /// Goes on after the addresses of a next hop have become known.
+    pub(crate) fn resume(&mut self, now: Instant, core: &mut Core, owner: Owner) {
+        let Some(exchange) = self.exchange(owner) else {
+            return;
+        };
+        let (index, sent) = (exchange.subscription, exchange.sent);
+        // Nothing has left yet, and it is not wanted any more.
+        let gone = self
+            .subscriptions
+            .get(index as usize)
+            .is_some_and(|subscription| !subscription.stands() && subscription.dialogs.is_empty());
+        if gone && !sent {
+            self.end(now, core, index);
+            return;
+        }
+        self.attempt(now, core, owner.index, None);
+        self.arm(index);
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        next_hop: u32,
+        mut hop: Hop,
+        source: IpAddr,
+    ) {
+        let Some(exchange) = self.exchanges.get_mut(index as usize) else {
+            return;
+        };
+        let Some(subscription) = self.subscriptions.get_mut(exchange.subscription as usize) else {
+            return;
+        };
+        let Some(state) = core.hops.get(next_hop) else {
+            return;
+        };
+        let takes_tcp = state.takes_tcp(now);
+        let preloaded = state.route.as_ref().map(|route| format!("<{route}>"));
+        let dialog = exchange
+            .dialog
+            .and_then(|id| subscription.dialogs.iter().find(|dialog| dialog.id == id));
+        let (uri, rows) = match dialog {
+            // R6665-67: the route set alone, even an empty one.
+            Some(dialog) => in_dialog(&dialog.target, &dialog.routes),
+            None => (
+                exchange
+                    .passage
+                    .request_uri(&subscription.name.presentity)
+                    .to_string(),
+                preloaded.into_iter().map(std::borrow::Cow::Owned).collect(),
+            ),
+        };
+        let routes: Vec<&str> = rows.iter().map(|row| &**row).collect();
+        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let accept = accepted.header();
+        let members = &subscription.intent.members;
+        let list = (exchange.dialog.is_none() && !members.is_empty()).then(|| resource_lists(members));
+        let suppress = match (exchange.operation, dialog) {
+            (Operation::Refresh, Some(dialog)) if dialog.told.at.is_some() => dialog.etag.as_deref(),
+            _ => None,
+        };
+        let mut credentials = std::mem::take(&mut core.rows);
+        credentials.clear();
+        let body = list.as_deref().unwrap_or("").as_bytes();
+        if let Some(state) = core.hops.get(next_hop) {
+            state
+                .sessions
+                .write(&mut core.random, "SUBSCRIBE", &uri, body, &mut credentials);
+        }
+        let (key, branch) = core.clients.reserve("SUBSCRIBE");
+        let mut message = Vec::with_capacity(768 + credentials.len() + body.len());
+        loop {
+            let sent_by = core.sent_by(hop.transport, source);
+            let contact = contact(hop.transport, &sent_by);
+            SubscribeRequest {
+                request_uri: &uri,
+                presentity: &subscription.name.presentity,
+                watcher: &subscription.name.watcher,
+                transport: hop.transport.via_token(),
+                sent_by: &sent_by,
+                branch: branch.as_str(),
+                routes: &routes,
+                from_tag: &subscription.from_tag,
+                to_tag: dialog.map(|dialog| &*dialog.remote_tag),
+                call_id: &subscription.call_id,
+                cseq: dialog.map_or(subscription.cseq, |dialog| dialog.cseq),
+                event: &subscription.name.package,
+                expires: exchange.expires,
+                accept: accept.as_deref(),
+                eventlist: accepted.lists,
+                suppress_if_match: suppress,
+                contact: &contact,
+                credentials: &credentials,
+                user_agent: &core.config.user_agent,
+                headers: &subscription.intent.headers,
+                list: list.as_deref(),
+            }
+            .print(&mut message);
+            // RFC 3261 §18.1.1: the size of the whole message decides, and then its Via changes.
+            if message.len() > core.config.udp_limit && hop.transport == Transport::Udp && takes_tcp {
+                hop.transport = Transport::Tcp;
+                message.clear();
+                continue;
+            }
+            break;
+        }
+        core.rows = credentials;
+        if hop.transport == Transport::Udp && message.len() > DATAGRAM {
+            core.clients.abandon(key);
+            let why = "the request is too large for a datagram, and TCP was refused".to_owned();
+            self.fail(now, core, index, Failure::local(513, Some(hop), why));
+            return;
+        }
+        match (exchange.operation, subscription.intent.fetch) {
+            (Operation::Subscribe, true) => core.counters.subscribe_fetch += 1,
+            (Operation::Subscribe, false) => core.counters.subscribe_initial += 1,
+            (Operation::Refresh, _) => core.counters.subscribe_refresh += 1,
+            (Operation::Unsubscribe, _) => core.counters.subscribe_end += 1,
+        }
+        exchange.passage.sent(hop);
+        exchange.sent_at = now;
+        exchange.sent = true;
+        let (id, serial, expires) = (exchange.dialog, exchange.serial, exchange.expires);
+        // R6665-24, R6665-39, R6665-53: timer N from each sending.
+        restart_timer_n(subscription, id, now, now + timer_n(core), expires);
+        let transmit = core.clients.start(
+            now,
+            key,
+            owner(index, serial),
+            Transmit {
+                hop,
+                local: None,
+                connection: None,
+                bytes: Bytes::from(message),
+            },
+        );
+        core.outputs.push_back(Output::Transmit(transmit));
+    }
+
+    /// Sends the request of an exchange once more, changed: a new request.
+    pub(super) fn again(&mut self, now: Instant, core: &mut Core, index: u32) {
+        if let Some(exchange) = self.exchanges.get_mut(index as usize) {
+            exchange.passage.again();
+        }
+        self.next_number(index);
+        self.attempt(now, core, index, None);
+    }
+
+    /// Timer F (RFC 3261 §8.1.3.1).
+    pub(crate) fn timed_out(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop) {
+        self.unanswered(now, core, owner, hop, Failure::timeout(hop));
+    }
+
+    /// A request could not be delivered (RFC 3261 §17.1.4).
+    pub(crate) fn undelivered(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        owner: Owner,
+        hop: Hop,
+        why: Unreachable,
+    ) {
+        let Some(next_hop) = self.hop_of(owner.index) else {
+            return;
+        };
+        let Some(exchange) = self.exchange(owner) else {
+            return;
+        };
+        let index = exchange.subscription;
+        if exchange.passage.undelivered(now, core, next_hop, hop, why) == GoOn::Again {
+            self.attempt(now, core, owner.index, None);
+        } else {
+            self.unanswered(now, core, owner, hop, Failure::undelivered(hop, why));
+        }
+        self.arm(index);
+    }
+
+    /// Nobody answered at `hop`: the next address, with the same CSeq and a new branch
+    /// (RFC 3263 §4.3).
+    fn unanswered(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop, failure: Failure) {
+        let Some(next_hop) = self.hop_of(owner.index) else {
+            return;
+        };
+        let Some(exchange) = self.exchange(owner) else {
+            return;
+        };
+        let index = exchange.subscription;
+        exchange.passage.unanswered(now, core, next_hop, hop);
+        self.attempt(now, core, owner.index, Some(failure));
+        self.arm(index);
+    }
+
+    /// The server asked for quiet before this could be sent.
+    fn held_off(&mut self, now: Instant, core: &mut Core, index: u32, until: Instant) {
+        let failure = Failure::local(
+            503,
+            self.hop_of(index).and_then(|hop| core.hops.peek(hop)?.peek()),
+            "the server asked not to be sent anything until then".to_owned(),
+        );
+        let Some(exchange) = self.exchanges.get(index as usize) else {
+            return;
+        };
+        let (subscription, dialog) = (exchange.subscription, exchange.dialog);
+        match dialog {
+            Some(id) => self.dialog_failed(now, core, index, id, &failure, Some(until)),
+            None => {
+                self.drop_exchange(core, index);
+                self.wait(now, core, subscription, &failure, until, true);
+            }
+        }
+    }
+
+    /// A dialog that is not wanted any more, and has nothing to wait for.
+    pub(super) fn forget_dialog(&mut self, now: Instant, core: &mut Core, index: u32, id: u64) {
+        self.dialog_over(now, core, index, id, Ended::silently());
+    }
+
+    /// What goes on after an exchange in a dialog has ended and the application has changed its
+    /// mind meanwhile.
+    pub(super) fn reconsider(&mut self, now: Instant, core: &mut Core, index: u32, id: u64) {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        if !subscription.stands() {
+            self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Application);
+        }
+    }
+}
+
+/// The Expires to ask for when nobody has said.
+fn default_expires(core: &Core, package: &str) -> u32 {
+    core.config
+        .subscribe
+        .default_expires
+        .unwrap_or_else(|| Package::parse(package).map_or(3600, |package| package.default_expires()))
+}
+
+fn restart_timer_n(
+    subscription: &mut Subscription,
+    dialog: Option<u64>,
+    now: Instant,
+    timer: Instant,
+    expires: u32,
+) {
+    match dialog {
+        None => {
+            if let State::Trying { timer_n, until, .. } = &mut subscription.state {
+                *timer_n = timer;
+                *until = now + Duration::from_secs(u64::from(expires));
+            }
+        }
+        Some(id) => {
+            if let Some(dialog) = subscription.dialog(id) {
+                dialog.asked_at = Some(now);
+                if let Doing::Requesting { timer_n, .. } = &mut dialog.doing {
+                    *timer_n = Some(timer);
+                }
+            }
+        }
+    }
+}
+
+/// Our Contact: where NOTIFYs shall go (R6665-03).
+pub(crate) fn contact(transport: Transport, sent_by: &Arc<str>) -> String {
+    match transport.uri_token() {
+        "udp" => format!("sip:{CONTACT_USER}@{sent_by}"),
+        token => format!("sip:{CONTACT_USER}@{sent_by};transport={token}"),
+    }
+}

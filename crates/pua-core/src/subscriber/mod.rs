@@ -1,0 +1,370 @@
+//! The subscriber (RFC 6665 §4.1): all subscriptions, their dialog usages, and the commands that
+//! wait for what a notifier tells.
+//!
+//! A NOTIFY makes a dialog, not the 2xx (§4.4.1); one SUBSCRIBE can make several. Between two
+//! NOTIFYs a subscription is a lease like a publication, kept by the same pacing and patience.
+
+mod answer;
+mod command;
+mod exchange;
+mod notify;
+mod request;
+mod settle;
+mod subscription;
+mod view;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use sip_transaction::DueTimes;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::bucket::Gate;
+use crate::command::CommandId;
+use crate::core::Core;
+use crate::owner::{Owner, Role, Ticket};
+use crate::publication::{Cause, Desire};
+use settle::Ended;
+use subscription::{Doing, Exchange, Operation, State, Subscription};
+
+pub(crate) use exchange::contact;
+
+/// What a command about a subscription waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// The next NOTIFY, or the refusal.
+    State,
+    /// That it is over.
+    End,
+}
+
+/// A command that waits.
+struct Waiter {
+    command: CommandId,
+    subscription: u32,
+    awaited: Awaited,
+}
+
+/// All subscriptions.
+pub(crate) struct Subscriber {
+    subscriptions: Slab<Subscription>,
+    due: DueTimes,
+    /// By the presentity's URI in canonical form; fetches are not among them.
+    by_uri: HashMap<Box<str>, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
+    exchanges: Slab<Box<Exchange>>,
+    waiters: Slab<Waiter>,
+    waiters_due: DueTimes,
+    next_key: u64,
+    next_serial: u32,
+    next_dialog: u64,
+    /// The graceful stop ends dialogs, not what is wanted.
+    stopping: bool,
+}
+
+/// Timer N: how long a NOTIFY may take after a SUBSCRIBE (RFC 6665 §4.1.2.4).
+fn timer_n(core: &Core) -> Duration {
+    core.config.timers.t1 * 64
+}
+
+fn owner(exchange: u32, serial: u32) -> u64 {
+    Owner {
+        role: Role::Subscriber,
+        index: exchange,
+        serial,
+    }
+    .into()
+}
+
+impl Subscriber {
+    pub(crate) fn new(now: Instant) -> Self {
+        Subscriber {
+            subscriptions: Slab::new(),
+            due: DueTimes::new(now),
+            by_uri: HashMap::default(),
+            exchanges: Slab::new(),
+            waiters: Slab::new(),
+            waiters_due: DueTimes::new(now),
+            next_key: 1,
+            next_serial: 1,
+            next_dialog: 1,
+            stopping: false,
+        }
+    }
+
+    /// How many commands wait for an answer.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        match (self.due.next(), self.waiters_due.next()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Whether nothing is under way and nobody waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiters.is_empty()
+            && self.exchanges.is_empty()
+            && self.subscriptions.iter().all(|(_, subscription)| {
+                subscription.dialogs.iter().all(|dialog| {
+                    !matches!(
+                        dialog.doing,
+                        Doing::NotifyWait {
+                            operation: Operation::Unsubscribe,
+                            ..
+                        } | Doing::Queued {
+                            operation: Operation::Unsubscribe,
+                            ..
+                        }
+                    )
+                })
+            })
+    }
+
+    /// Does what has become due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, core: &mut Core) {
+        while let Some(index) = self.due.pop(now) {
+            self.subscription_due(now, core, index);
+            self.arm(index);
+        }
+        while let Some(waiter) = self.waiters_due.pop(now) {
+            self.waiter_due(now, core, waiter);
+        }
+    }
+
+    fn subscription_due(&mut self, now: Instant, core: &mut Core, index: u32) {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        if subscription.until().is_some_and(|until| until <= now) {
+            subscription.intent.desire = Desire::Gone;
+            self.lifetime_over(now, core, index);
+            return;
+        }
+        match subscription.state {
+            State::Waiting { retry_at, .. } if retry_at <= now => {
+                self.enqueue(now, core, index, Cause::Ourselves);
+            }
+            State::Trying { timer_n, .. } if timer_n <= now => self.no_notify(now, core, index),
+            _ => {}
+        }
+        let due: SmallVec<[u64; 4]> = match self.subscriptions.get(index as usize) {
+            Some(subscription) => subscription
+                .dialogs
+                .iter()
+                .filter(|dialog| dialog.due().is_some_and(|at| at <= now))
+                .map(|dialog| dialog.id)
+                .collect(),
+            None => return,
+        };
+        for dialog in due {
+            self.dialog_due(now, core, index, dialog);
+        }
+    }
+
+    fn dialog_due(&mut self, now: Instant, core: &mut Core, index: u32, id: u64) {
+        let lenient = core.config.subscribe.lenient_refresh;
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let wanted = subscription.stands();
+        let Some(dialog) = subscription.dialog(id) else {
+            return;
+        };
+        match dialog.doing {
+            Doing::NotifyWait {
+                operation: Operation::Unsubscribe,
+                timer_n,
+            } if timer_n <= now => {
+                // R6665-55: long enough.
+                self.dialog_over(now, core, index, id, Ended::silently());
+            }
+            Doing::NotifyWait { timer_n, .. } if timer_n <= now && lenient && dialog.expires_at > now => {
+                dialog.doing = Doing::Resting;
+            }
+            Doing::NotifyWait { timer_n, .. }
+            | Doing::Requesting {
+                timer_n: Some(timer_n),
+                ..
+            } if timer_n <= now => {
+                let why = "no NOTIFY came after the refresh";
+                self.dialog_over(now, core, index, id, Ended::locally(why));
+            }
+            _ if dialog.expires_at <= now => {
+                let why = "it was not refreshed in time";
+                self.dialog_over(now, core, index, id, Ended::locally(why));
+            }
+            Doing::Resting if dialog.refresh_at.is_some_and(|at| at <= now) && wanted => {
+                self.ask(now, core, index, id, Operation::Refresh, Cause::Ourselves);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sets the due time anew from the state.
+    fn arm(&mut self, index: u32) {
+        match self.subscriptions.get(index as usize).and_then(Subscription::due) {
+            Some(at) => self.due.set(index, at),
+            None => self.due.clear(index),
+        }
+    }
+
+    /// Has the first SUBSCRIBE of a new set of dialogs sent: at once for an application, else at
+    /// the paced rate.
+    fn enqueue(&mut self, now: Instant, core: &mut Core, index: u32, cause: Cause) {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        subscription.state = State::Queued { cause };
+        let (hop, key) = (subscription.next_hop, subscription.key);
+        match cause {
+            Cause::Application => self.begin(now, core, index),
+            Cause::Ourselves => self.take_ticket(now, core, hop, index, key),
+        }
+        self.arm(index);
+    }
+
+    /// Has a SUBSCRIBE sent in a dialog.
+    fn ask(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        id: u64,
+        operation: Operation,
+        cause: Cause,
+    ) {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let key = subscription.key;
+        let Some(dialog) = subscription.dialog(id) else {
+            return;
+        };
+        match dialog.doing {
+            // One at a time in a dialog; what is wanted is looked at again when it is over.
+            Doing::Requesting { .. } => return,
+            Doing::NotifyWait {
+                operation: Operation::Unsubscribe,
+                ..
+            } => return,
+            Doing::Queued { cause: queued, .. } if queued == cause && cause == Cause::Ourselves => {
+                dialog.doing = Doing::Queued { operation, cause };
+                return;
+            }
+            _ => {}
+        }
+        dialog.doing = Doing::Queued { operation, cause };
+        let hop = dialog.next_hop;
+        match cause {
+            Cause::Application => self.begin_in_dialog(now, core, index, id),
+            Cause::Ourselves => self.take_ticket(now, core, hop, index, key),
+        }
+        self.arm(index);
+    }
+
+    fn take_ticket(&mut self, now: Instant, core: &mut Core, hop: u32, index: u32, key: u64) {
+        if let Some(next_hop) = core.hops.get(hop) {
+            next_hop.paced.push_back(Ticket {
+                role: Role::Subscriber,
+                index,
+                key: key as u32,
+            });
+        }
+        self.pump(now, core, hop);
+    }
+
+    /// Lets those who wait for the paced rate of a next hop go on, as far as it allows.
+    fn pump(&mut self, now: Instant, core: &mut Core, hop: u32) {
+        if self.pump_own(now, core, hop) {
+            core.hops.wake_at(hop, now);
+        }
+    }
+
+    /// The same as far as the queue holds subscriptions: `true` when a publication is next.
+    pub(crate) fn pump_own(&mut self, now: Instant, core: &mut Core, hop: u32) -> bool {
+        loop {
+            let Some(next_hop) = core.hops.get(hop) else {
+                return false;
+            };
+            let Some(ticket) = next_hop.paced.front().copied() else {
+                return false;
+            };
+            if ticket.role != Role::Subscriber {
+                return true;
+            }
+            let index = ticket.index;
+            let next = self
+                .subscriptions
+                .get(index as usize)
+                .filter(|subscription| subscription.key as u32 == ticket.key)
+                .and_then(|subscription| waits_for(subscription, hop));
+            if next.is_some() {
+                match next_hop.gate(now) {
+                    Gate::Open => {}
+                    Gate::ClosedUntil(at) => {
+                        core.hops.wake_at(hop, at);
+                        return false;
+                    }
+                }
+            }
+            next_hop.paced.pop_front();
+            match next {
+                Some(Waits::First) => self.begin(now, core, index),
+                Some(Waits::Dialog(id)) => self.begin_in_dialog(now, core, index, id),
+                None => continue,
+            }
+            self.arm(index);
+        }
+    }
+
+    fn exchange(&mut self, owner: Owner) -> Option<&mut Exchange> {
+        self.exchanges
+            .get_mut(owner.index as usize)
+            .map(|exchange| &mut **exchange)
+            .filter(|exchange| exchange.serial == owner.serial)
+    }
+
+    /// Ends an exchange; nothing that still comes for it is listened to.
+    fn drop_exchange(&mut self, core: &mut Core, exchange: u32) -> Option<Box<Exchange>> {
+        let mut exchange = self.exchanges.try_remove(exchange as usize)?;
+        exchange.passage.end(core);
+        Some(exchange)
+    }
+}
+
+/// What of a subscription waits for the paced rate.
+enum Waits {
+    First,
+    Dialog(u64),
+}
+
+fn waits_for(subscription: &Subscription, hop: u32) -> Option<Waits> {
+    if subscription.next_hop == hop
+        && matches!(
+            subscription.state,
+            State::Queued {
+                cause: Cause::Ourselves
+            }
+        )
+    {
+        return Some(Waits::First);
+    }
+    subscription
+        .dialogs
+        .iter()
+        .find(|dialog| {
+            dialog.next_hop == hop
+                && matches!(
+                    dialog.doing,
+                    Doing::Queued {
+                        cause: Cause::Ourselves,
+                        ..
+                    }
+                )
+        })
+        .map(|dialog| Waits::Dialog(dialog.id))
+}

@@ -1,0 +1,669 @@
+//! NOTIFY: what a notifier tells (RFC 6665 §4.1.3), and the dialogs it makes by that (§4.4.1).
+//!
+//! Every NOTIFY is answered at once and never waits for an application (R6665-72). What is wrong
+//! with a document is the application's business, not a reason to end the subscription (R6665-92).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use event_packages::{Applied, EventState, MemberState, Package};
+use sip_wire::{
+    EntityTag, Essentials, EventHeader, HeaderName, Message, NameAddr, SubscriptionState,
+    SubscriptionStateValue, Uri,
+};
+
+use super::request::{Accepted, first_hop};
+use super::settle::Ended;
+use super::subscription::{Dialog, Doing, Operation, State, Told};
+use super::{Awaited, Subscriber};
+use crate::core::Core;
+use crate::next_hops::destination;
+use crate::output::{Event, Member, Output, ResourceState, SubscriptionChange};
+use crate::publication::Cause;
+use crate::schedule::refresh_after;
+
+/// How soon after one refresh the next is sent because a partial document was missed.
+const GAP_PAUSE: Duration = Duration::from_secs(5);
+/// What a notifier's clock and ours may differ by before a duration counts as extended.
+const ROUNDING: Duration = Duration::from_secs(1);
+/// Routers of a route set that are kept.
+const ROUTES: usize = 32;
+
+/// How a NOTIFY is answered.
+pub(crate) struct NotifyAnswer {
+    pub(crate) code: u16,
+    /// In place of the registered reason phrase.
+    pub(crate) reason: Option<&'static str>,
+    /// The types that are taken (415).
+    pub(crate) accept: Option<String>,
+    /// The encoding is what cannot be taken (415).
+    pub(crate) identity_only: bool,
+    /// It has made a dialog: Record-Route and Contact belong into the answer (RFC 3261 §12.1.1).
+    pub(crate) makes_dialog: bool,
+}
+
+impl NotifyAnswer {
+    fn code(code: u16) -> Self {
+        NotifyAnswer {
+            code,
+            reason: None,
+            accept: None,
+            identity_only: false,
+            makes_dialog: false,
+        }
+    }
+
+    fn because(code: u16, reason: &'static str) -> Self {
+        NotifyAnswer {
+            reason: Some(reason),
+            ..NotifyAnswer::code(code)
+        }
+    }
+}
+
+/// What of a NOTIFY has been checked and is taken.
+struct Notify<'m> {
+    state: Substate<'m>,
+    content_type: Option<&'m str>,
+    body: Bytes,
+    etag: Option<Box<str>>,
+}
+
+/// What a document was.
+struct Taken {
+    /// A resource list.
+    list: bool,
+    /// Something before it was missed.
+    incomplete: bool,
+}
+
+/// Subscription-State (RFC 6665 §8.2.3).
+struct Substate<'m> {
+    value: SubscriptionStateValue<'m>,
+    reason: Option<&'m str>,
+    expires: Option<u32>,
+    retry_after: Option<u32>,
+}
+
+impl Subscriber {
+    /// Takes in a NOTIFY that is well-formed and requires nothing that is not understood.
+    pub(crate) fn notified(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        message: &Message<'_>,
+        essentials: &Essentials<'_>,
+    ) -> NotifyAnswer {
+        core.counters.notifies += 1;
+        let answer = self.take(now, core, message, essentials);
+        if answer.code >= 300 {
+            core.counters.notifies_refused += 1;
+        }
+        answer
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        message: &Message<'_>,
+        essentials: &Essentials<'_>,
+    ) -> NotifyAnswer {
+        let headers = &message.headers;
+        let mut events = headers.all(HeaderName::Event);
+        let event = match (events.next(), events.next()) {
+            (Some(event), None) => event,
+            (None, _) => return NotifyAnswer::because(400, "Missing Event"),
+            (Some(_), Some(_)) => return NotifyAnswer::because(400, "More than one Event"),
+        };
+        let Ok(event) = EventHeader::parse(event) else {
+            return NotifyAnswer::because(400, "Bad Event");
+        };
+        let mut states = headers.all(HeaderName::SubscriptionState);
+        let state = match (states.next(), states.next()) {
+            (Some(state), None) => match SubscriptionState::parse(state) {
+                Ok(state) => Substate {
+                    value: state.state,
+                    reason: state.reason.map(sip_wire::SubscriptionStateReason::as_str),
+                    expires: state.expires,
+                    retry_after: state.retry_after,
+                },
+                Err(_) => return NotifyAnswer::because(400, "Bad Subscription-State"),
+            },
+            (None, _) if core.config.subscribe.lenient_state => Substate {
+                value: SubscriptionStateValue::Active,
+                reason: None,
+                expires: None,
+                retry_after: None,
+            },
+            (None, _) => return NotifyAnswer::because(400, "Missing Subscription-State"),
+            (Some(_), Some(_)) => return NotifyAnswer::because(400, "More than one Subscription-State"),
+        };
+        // R6665-23: our tag and Call-ID, both made of random bits, say whose it is.
+        let Some(index) = self.addressed(essentials) else {
+            return NotifyAnswer::code(481);
+        };
+        let Some(subscription) = self.subscriptions.get(index as usize) else {
+            return NotifyAnswer::code(481);
+        };
+        let ours = EventHeader::parse(subscription.name.package.as_bytes()).ok();
+        match ours {
+            Some(ours) if ours.package != event.package => return NotifyAnswer::code(489),
+            Some(ours) if ours.id != event.id => return NotifyAnswer::code(481),
+            _ => {}
+        }
+        let ends = state.value == SubscriptionStateValue::Terminated;
+        let remote_tag = essentials.from_tag.unwrap_or("");
+        let position = subscription
+            .dialogs
+            .iter()
+            .position(|dialog| *dialog.remote_tag == *remote_tag);
+        let target = headers
+            .list(HeaderName::Contact)
+            .next()
+            .and_then(|contact| NameAddr::parse(contact).ok())
+            .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
+            .map(|contact| Arc::<str>::from(contact.uri));
+        match position.and_then(|at| subscription.dialogs.get(at)) {
+            // R6665-75: what is late must not undo what is known.
+            Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => {
+                return NotifyAnswer::code(500);
+            }
+            Some(_) => {}
+            None => {
+                // R6665-25, R6665-26, R6665-30, R6665-70: nothing that was not asked for.
+                let open = matches!(subscription.state, State::Trying { .. });
+                let list = headers
+                    .list(HeaderName::Require)
+                    .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));
+                let several = subscription.takes_several_dialogs() && !list;
+                let room = subscription.dialogs.is_empty()
+                    || (several && subscription.dialogs.len() < core.config.limits.dialogs);
+                if !open || !room {
+                    return NotifyAnswer::code(481);
+                }
+                if target.is_none() && !ends {
+                    return NotifyAnswer::because(400, "Missing or bad Contact");
+                }
+            }
+        }
+        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let body = match readable(core, &accepted, message, ends) {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        let notify = Notify {
+            state,
+            content_type: body.map(|(content_type, _)| content_type),
+            body: Bytes::copy_from_slice(body.map_or(&[][..], |(_, body)| body)),
+            etag: etag(message),
+        };
+        let id = match position.and_then(|at| subscription.dialogs.get(at)) {
+            Some(dialog) => dialog.id,
+            None => {
+                let Some(id) = self.make_dialog(now, core, index, message, essentials, target.clone()) else {
+                    return NotifyAnswer::because(400, "Bad Contact or Record-Route");
+                };
+                id
+            }
+        };
+        if let Some(dialog) = self
+            .subscriptions
+            .get_mut(index as usize)
+            .and_then(|subscription| subscription.dialog(id))
+        {
+            dialog.remote_cseq = essentials.cseq.number;
+            // R6665-77: a target refresh.
+            if let Some(target) = target.filter(|target| *target != dialog.target) {
+                dialog.target = target;
+                if let Some(next_hop) = join(now, core, &dialog.target, &dialog.routes) {
+                    core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
+                }
+            }
+        }
+        self.told(now, core, index, id, position.is_none(), notify);
+        self.arm(index);
+        NotifyAnswer {
+            makes_dialog: position.is_none(),
+            ..NotifyAnswer::code(200)
+        }
+    }
+
+    /// The subscription that a request in one of our dialogs is for.
+    fn addressed(&self, essentials: &Essentials<'_>) -> Option<u32> {
+        let tag = essentials.to_tag?;
+        let index = crate::random::index_of_tag(tag)?;
+        let subscription = self.subscriptions.get(index as usize)?;
+        (*subscription.from_tag == *tag && *subscription.call_id == *essentials.call_id).then_some(index)
+    }
+
+    /// The dialog usage that a NOTIFY makes (RFC 6665 §4.4.1): remote tag, target and route set
+    /// are the NOTIFY's, whatever the 2xx says.
+    fn make_dialog(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        message: &Message<'_>,
+        essentials: &Essentials<'_>,
+        target: Option<Arc<str>>,
+    ) -> Option<u64> {
+        let mut routes: Vec<Box<str>> = Vec::new();
+        for route in message.headers.list(HeaderName::RecordRoute) {
+            let router = NameAddr::parse(route).ok()?;
+            router.uri().ok()?;
+            if routes.len() >= ROUTES {
+                return None;
+            }
+            routes.push(std::str::from_utf8(route).ok()?.into());
+        }
+        let subscription = self.subscriptions.get_mut(index as usize)?;
+        let State::Trying { until, .. } = subscription.state else {
+            return None;
+        };
+        // Only the end of a subscription may come without a Contact: nothing is sent in it.
+        let target = target.unwrap_or_else(|| subscription.name.presentity.clone());
+        let next_hop = if core.config.subscribe.dialogs_through_proxy && routes.is_empty() {
+            None
+        } else {
+            join(now, core, &target, &routes)
+        };
+        let next_hop = match next_hop {
+            Some(next_hop) => next_hop,
+            None => core.hops.join_again(subscription.next_hop),
+        };
+        let mut told = match subscription.known.take() {
+            Some(known) => *known,
+            None => Told::nothing(),
+        };
+        // R6665-102: the versions of another dialog mean nothing here.
+        told.state.restart();
+        let id = self.next_dialog;
+        self.next_dialog += 1;
+        subscription.termination = None;
+        subscription.dialogs.push(Box::new(Dialog {
+            id,
+            remote_tag: essentials.from_tag.unwrap_or("").into(),
+            target,
+            routes: routes.into_boxed_slice(),
+            next_hop,
+            cseq: subscription.cseq,
+            remote_cseq: 0,
+            active: false,
+            expires_at: until,
+            granted: 0,
+            asked_at: None,
+            refresh_at: None,
+            doing: Doing::Resting,
+            etag: None,
+            told,
+        }));
+        Some(id)
+    }
+
+    /// Takes in what a NOTIFY of a dialog tells.
+    fn told(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, new: bool, notify: Notify<'_>) {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        subscription.notifies += 1;
+        let taken = self.take_document(now, core, index, id, &notify);
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let several = subscription.takes_several_dialogs() && !taken.list;
+        let fetch = subscription.intent.fetch;
+        let ends = notify.state.value == SubscriptionStateValue::Terminated;
+        if !ends {
+            self.stands(now, core, index, id, new, &notify);
+            let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+                return;
+            };
+            if taken.incomplete
+                && let Some(dialog) = subscription.dialog(id)
+            {
+                // R6665-102: the whole state is asked for, but not again and again.
+                let soon = dialog.asked_at.map_or(now, |at| (at + GAP_PAUSE).max(now));
+                dialog.refresh_at = Some(dialog.refresh_at.map_or(soon, |at| at.min(soon)));
+                // Not on the condition that something has changed.
+                dialog.etag = None;
+            }
+            // A single dialog, confirmed by the 2xx as well: no other can come.
+            if let State::Trying { exchange: None, .. } = subscription.state
+                && !several
+            {
+                subscription.state = State::Established;
+            }
+            let wanted = subscription.stands();
+            self.answer_told(core, index, id);
+            if fetch {
+                // What was asked for is here; a notifier that thinks more of it finds out.
+                self.dialog_over(now, core, index, id, Ended::silently());
+            } else if !wanted {
+                self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Application);
+            }
+            return;
+        }
+        let reason = notify.state.reason.map(|reason| Arc::from(known_reason(reason)));
+        // Told to whoever waits for the state before the dialog is taken away.
+        if fetch || new {
+            if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
+                subscription.termination.clone_from(&reason);
+            }
+            self.answer_told(core, index, id);
+        }
+        self.dialog_over(
+            now,
+            core,
+            index,
+            id,
+            Ended::told(reason, notify.state.retry_after),
+        );
+    }
+
+    /// `active`, `pending`, or a state that is not known: the duration is what it says.
+    fn stands(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, new: bool, notify: &Notify<'_>) {
+        let fraction = core.random.fraction();
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let name = subscription.name.clone();
+        let until = subscription.until();
+        let exchanges = &self.exchanges;
+        let Some(dialog) = subscription.dialog(id) else {
+            return;
+        };
+        // R6665-53: a NOTIFY has come after the SUBSCRIBE.
+        let mut longest = dialog.expires_at;
+        match &mut dialog.doing {
+            Doing::Requesting {
+                exchange,
+                operation: Operation::Refresh,
+                timer_n,
+            } => {
+                *timer_n = None;
+                if let Some(exchange) = exchanges.get(*exchange as usize) {
+                    longest = exchange.sent_at + Duration::from_secs(u64::from(exchange.expires));
+                }
+            }
+            Doing::NotifyWait {
+                operation: Operation::Refresh,
+                ..
+            } => dialog.doing = Doing::Resting,
+            _ => {}
+        }
+        // R6665-78: it may shorten, never extend; R6665-79: an old notifier says nothing.
+        let told = notify
+            .state
+            .expires
+            .map(|expires| now + Duration::from_secs(u64::from(expires)));
+        if told.is_some_and(|told| told > longest + ROUNDING) {
+            core.counters.durations_clamped += 1;
+        }
+        if new || told.is_some() {
+            let expires_at = told.map_or(longest, |told| told.min(longest));
+            let left = expires_at.saturating_duration_since(now).as_secs();
+            let left = u32::try_from(left).unwrap_or(u32::MAX);
+            dialog.stands_until(now, expires_at, refresh_after(left, fraction));
+            // What lasts to the end needs no refresh.
+            if until.is_some_and(|until| expires_at + ROUNDING >= until) {
+                dialog.refresh_at = None;
+            }
+        }
+        let active = match notify.state.value {
+            SubscriptionStateValue::Active => true,
+            SubscriptionStateValue::Pending => false,
+            // R6665-90: an extension's; what was known stands.
+            _ => dialog.active,
+        };
+        if let Some(etag) = &notify.etag {
+            dialog.etag = Some(etag.clone());
+        }
+        let changed = std::mem::replace(&mut dialog.active, active) != active || new;
+        let expires = dialog.granted;
+        if changed && !subscription.intent.fetch {
+            let change = if active {
+                SubscriptionChange::Active { expires }
+            } else {
+                SubscriptionChange::Pending { expires }
+            };
+            let dialog = subscription.takes_several_dialogs().then_some(id);
+            core.outputs
+                .push_back(Output::Event(Event::Subscription { name, dialog, change }));
+        }
+    }
+
+    /// Takes in the document.
+    fn take_document(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        id: u64,
+        notify: &Notify<'_>,
+    ) -> Taken {
+        let mut taken = Taken {
+            list: false,
+            incomplete: false,
+        };
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return taken;
+        };
+        let name = subscription.name.clone();
+        let fetch = subscription.intent.fetch;
+        let Some(dialog) = subscription.dialog(id) else {
+            return taken;
+        };
+        let Some(content_type) = notify.content_type else {
+            // R6665-93: no body, no news.
+            taken.list = dialog.told.state.list_uri().is_some();
+            return taken;
+        };
+        let applied = dialog.told.state.apply(content_type, &notify.body);
+        let mut told = Vec::new();
+        match applied {
+            Ok(applied) => {
+                let before = dialog.told.at.replace(now);
+                let at = now;
+                let changed = applied.changes().is_some();
+                taken.incomplete = applied.wants_refresh();
+                core.counters.version_gaps += u64::from(taken.incomplete);
+                match &applied {
+                    Applied::Stale => {
+                        dialog.told.at = before;
+                        core.counters.documents_stale += 1;
+                    }
+                    Applied::Same => {
+                        told = resource_states(&name.presentity, &dialog.told.state, at, None);
+                    }
+                    Applied::Changed(_) | Applied::Gap { .. } => {}
+                }
+                if let Some(changes) = applied.changes() {
+                    let only = Some(&*changes.members);
+                    told = resource_states(&name.presentity, &dialog.told.state, at, only);
+                    told.extend(changes.removed.iter().map(|resource| gone(resource, at)));
+                }
+                if !fetch {
+                    for state in told {
+                        core.outputs.push_back(Output::Event(Event::State {
+                            name: name.clone(),
+                            dialog: id,
+                            state,
+                            changed,
+                        }));
+                    }
+                }
+            }
+            Err(why) => {
+                core.counters.documents_unreadable += 1;
+                // Of partial state something is missing now (R6665-92).
+                taken.incomplete = is_partial(&name.package) && dialog.told.at.is_some();
+                core.outputs.push_back(Output::Event(Event::Unreadable {
+                    name: name.clone(),
+                    dialog: id,
+                    why: why.to_string(),
+                }));
+            }
+        }
+        taken.list = dialog.told.state.list_uri().is_some();
+        taken
+    }
+
+    /// Answers those who wait for what a notifier tells.
+    fn answer_told(&mut self, core: &mut Core, index: u32, id: u64) {
+        let Some(subscription) = self.subscriptions.get(index as usize) else {
+            return;
+        };
+        if subscription.waiters.is_empty() {
+            return;
+        }
+        let outcome = self.outcome_told(core, subscription, id);
+        self.answer(core, index, Awaited::State, &outcome);
+    }
+}
+
+/// The next hop of requests in a dialog.
+pub(super) fn join(now: Instant, core: &mut Core, target: &str, routes: &[Box<str>]) -> Option<u32> {
+    let to = destination(&first_hop(target, routes)?).ok()?;
+    let pacing = core.config.pacing.clone();
+    Some(core.hops.join(now, to, None, &pacing))
+}
+
+/// The body, if there is one and it can be taken; `ends`: the NOTIFY ends the subscription, and
+/// is taken whatever it brings.
+fn readable<'m>(
+    core: &Core,
+    accepted: &Accepted,
+    message: &'m Message<'_>,
+    ends: bool,
+) -> Result<Option<(&'m str, &'m [u8])>, NotifyAnswer> {
+    if message.body.is_empty() {
+        return Ok(None);
+    }
+    let refused = |answer: NotifyAnswer| if ends { Ok(None) } else { Err(answer) };
+    let Some(content_type) = message
+        .headers
+        .get(HeaderName::ContentType)
+        .and_then(|value| std::str::from_utf8(value).ok())
+    else {
+        return refused(NotifyAnswer::because(400, "Missing Content-Type"));
+    };
+    let encoded = message
+        .headers
+        .list(HeaderName::ContentEncoding)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        // R6665-96: none was offered.
+        return refused(NotifyAnswer {
+            identity_only: true,
+            ..NotifyAnswer::code(415)
+        });
+    }
+    if !accepted.takes(content_type) {
+        return refused(NotifyAnswer {
+            accept: accepted.header(),
+            ..NotifyAnswer::code(415)
+        });
+    }
+    if message.body.len() > core.config.limits.body {
+        return refused(NotifyAnswer::code(413));
+    }
+    Ok(Some((content_type, message.body)))
+}
+
+/// The notifier's entity-tag (RFC 5839 §5.1), if there is one and it is a token.
+fn etag(message: &Message<'_>) -> Option<Box<str>> {
+    let row = message.headers.get(HeaderName::SipETag)?;
+    EntityTag::parse(row).map(|etag| Box::from(etag.as_str()))
+}
+
+/// Whether documents of the package may tell only what has changed.
+fn is_partial(package: &str) -> bool {
+    Package::parse(package).is_ok_and(|package| {
+        let name = package.event_type();
+        name.ends_with(".winfo") || matches!(name, "dialog" | "reg" | "conference" | "xcap-diff")
+    })
+}
+
+/// A reason in the spelling of RFC 6665, so that applications need not care for its case.
+fn known_reason(reason: &str) -> String {
+    let reason: String = reason.chars().take(64).collect();
+    reason.to_ascii_lowercase()
+}
+
+/// What is told of each resource: of those members of a list, or of all.
+pub(super) fn resource_states(
+    presentity: &Arc<str>,
+    state: &EventState,
+    at: Instant,
+    only: Option<&[usize]>,
+) -> Vec<ResourceState> {
+    if state.list_uri().is_none() {
+        let (content_type, body) = state
+            .raw()
+            .map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
+                (Arc::from(content_type), body.clone())
+            });
+        return vec![ResourceState {
+            resource: presentity.clone(),
+            member: None,
+            content_type,
+            body,
+            document: state.document().cloned(),
+            at,
+        }];
+    }
+    state
+        .members()
+        .enumerate()
+        .filter(|(position, _)| only.is_none_or(|only| only.contains(position)))
+        .map(|(_, member)| {
+            let (content_type, body) = member
+                .raw()
+                .map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
+                    (Arc::from(content_type), body.clone())
+                });
+            ResourceState {
+                resource: Arc::from(&*member.uri),
+                member: Some(Member {
+                    name: member.name.as_deref().map(Arc::from),
+                    state: match member.state {
+                        MemberState::Unknown => None,
+                        MemberState::Active => Some(Arc::from("active")),
+                        MemberState::Pending => Some(Arc::from("pending")),
+                        MemberState::Terminated => Some(Arc::from("terminated")),
+                    },
+                    reason: member.reason.as_deref().map(Arc::from),
+                }),
+                content_type,
+                body,
+                document: member.document().cloned(),
+                at,
+            }
+        })
+        .collect()
+}
+
+/// A resource that is not in the list any more.
+fn gone(resource: &str, at: Instant) -> ResourceState {
+    ResourceState {
+        resource: Arc::from(resource),
+        member: Some(Member {
+            name: None,
+            state: Some(Arc::from("terminated")),
+            reason: Some(Arc::from("removed")),
+        }),
+        content_type: Arc::from(""),
+        body: Bytes::new(),
+        document: None,
+        at,
+    }
+}
+
+/// Whether a URI is one that can be subscribed to, or watch.
+pub(super) fn usable(uri: &str) -> Result<String, &'static str> {
+    Uri::parse(uri)
+        .map(|uri| uri.key())
+        .map_err(|fault| fault.reason())
+}

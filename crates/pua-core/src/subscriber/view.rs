@@ -1,0 +1,251 @@
+//! What can be seen of the subscriptions, and of the state that they brought.
+
+use sip_wire::Uri;
+
+use super::Subscriber;
+use super::settle::{known_states, state_of};
+use super::subscription::{State, Subscription, Told};
+use crate::command::SubscriptionName;
+use crate::core::Core;
+use crate::view::{
+    DialogView, StateView, Statistic, SubscriptionFilter, SubscriptionPage, SubscriptionState,
+    SubscriptionView,
+};
+
+impl Subscriber {
+    /// Some of the subscriptions, in the order in which they are kept.
+    pub(crate) fn subscriptions(
+        &self,
+        core: &Core,
+        filter: &SubscriptionFilter,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> SubscriptionPage {
+        let passes = |subscription: &Subscription| {
+            let same =
+                |wanted: &Option<String>, held: &str| wanted.as_ref().is_none_or(|wanted| wanted == held);
+            !subscription.intent.fetch
+                && same(&filter.watcher, &subscription.name.watcher)
+                && same(&filter.package, &subscription.name.package)
+                && filter.state.is_none_or(|state| state == state_of(subscription))
+        };
+        let mut page = SubscriptionPage {
+            subscriptions: Vec::new(),
+            next: None,
+        };
+        let mut add = |index: usize, subscription: &Subscription| {
+            if !passes(subscription) {
+                return true;
+            }
+            if page.subscriptions.len() >= limit {
+                page.next = Some(index as u64);
+                return false;
+            }
+            page.subscriptions.push(view(core, subscription));
+            true
+        };
+        let from = usize::try_from(cursor.unwrap_or(0)).unwrap_or(usize::MAX);
+        match &filter.presentity {
+            Some(presentity) => {
+                for index in self.of(presentity).into_iter().filter(|index| *index >= from) {
+                    if let Some(subscription) = self.subscriptions.get(index)
+                        && !add(index, subscription)
+                    {
+                        break;
+                    }
+                }
+            }
+            None => {
+                // By index, so that a late page of a million is as cheap as the first.
+                let end = self
+                    .subscriptions
+                    .iter()
+                    .next_back()
+                    .map_or(0, |(index, _)| index + 1);
+                for index in from..end {
+                    if let Some(subscription) = self.subscriptions.get(index)
+                        && !add(index, subscription)
+                    {
+                        break;
+                    }
+                }
+            }
+        }
+        page
+    }
+
+    /// The subscriptions to a presentity, in the order in which they are kept.
+    fn of(&self, presentity: &str) -> Vec<usize> {
+        let mut indices: Vec<usize> = Uri::parse(presentity)
+            .ok()
+            .and_then(|uri| self.by_uri.get(uri.key().as_str()))
+            .map(|indices| indices.iter().map(|index| *index as usize).collect())
+            .unwrap_or_default();
+        indices.sort_unstable();
+        indices
+    }
+
+    /// One subscription.
+    pub(crate) fn subscription(&self, core: &Core, name: &SubscriptionName) -> Option<SubscriptionView> {
+        let uri = Uri::parse(&name.presentity).ok()?;
+        let index = self.find(&uri.key(), name)?;
+        self.subscriptions
+            .get(index as usize)
+            .map(|subscription| view(core, subscription))
+    }
+
+    /// What is known of the state of a presentity, or of all.
+    pub(crate) fn states(&self, presentity: Option<&str>) -> Vec<StateView> {
+        let wanted = match presentity {
+            None => None,
+            Some(presentity) => match Uri::parse(presentity) {
+                Ok(uri) => Some(uri.key()),
+                Err(_) => return Vec::new(),
+            },
+        };
+        let is_wanted = |resource: &str| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| Uri::parse(resource).is_ok_and(|uri| uri.key() == *wanted))
+        };
+        let mut all = Vec::new();
+        for (_, subscription) in &self.subscriptions {
+            // Members of a list have other URIs than it.
+            let own = is_wanted(&subscription.name.presentity);
+            let list = told(subscription).any(|(_, told)| told.state.list_uri().is_some());
+            if own || list {
+                all.extend(
+                    states_of(subscription)
+                        .into_iter()
+                        .filter(|view| own || is_wanted(&view.state.resource)),
+                );
+            }
+        }
+        all
+    }
+
+    /// What one subscription has brought.
+    pub(crate) fn states_of(&self, name: &SubscriptionName) -> Vec<StateView> {
+        Uri::parse(&name.presentity)
+            .ok()
+            .and_then(|uri| self.find(&uri.key(), name))
+            .and_then(|index| self.subscriptions.get(index as usize))
+            .map(states_of)
+            .unwrap_or_default()
+    }
+
+    /// Gauges of what is held.
+    pub(crate) fn gauges(&self) -> Vec<Statistic> {
+        const STATES: [(SubscriptionState, &str); 4] = [
+            (SubscriptionState::NotifyWait, "subscriptions_notify_wait"),
+            (SubscriptionState::Pending, "subscriptions_pending"),
+            (SubscriptionState::Active, "subscriptions_active"),
+            (SubscriptionState::Terminated, "subscriptions_terminated"),
+        ];
+        let mut by_state = [0u64; 4];
+        let mut dialogs = 0;
+        for (_, subscription) in &self.subscriptions {
+            dialogs += subscription.dialogs.len() as u64;
+            let state = state_of(subscription);
+            for (count, (known, _)) in by_state.iter_mut().zip(STATES) {
+                *count += u64::from(known == state);
+            }
+        }
+        let gauge = |name, value| Statistic {
+            name,
+            value,
+            counter: false,
+        };
+        let mut gauges = vec![
+            gauge("subscriptions", self.subscriptions.len() as u64),
+            gauge("dialogs", dialogs),
+        ];
+        gauges.extend(
+            by_state
+                .iter()
+                .zip(STATES)
+                .map(|(count, (_, name))| gauge(name, *count)),
+        );
+        gauges
+    }
+}
+
+/// Everything that notifiers have told for a subscription; of dialogs that are over only when
+/// there is no other.
+fn told(subscription: &Subscription) -> impl Iterator<Item = (Option<u64>, &Told)> {
+    let known = subscription
+        .known
+        .as_deref()
+        .filter(|_| subscription.dialogs.is_empty());
+    subscription
+        .dialogs
+        .iter()
+        .map(|dialog| (Some(dialog.id), &dialog.told))
+        .chain(known.map(|told| (None, told)))
+}
+
+fn states_of(subscription: &Subscription) -> Vec<StateView> {
+    if subscription.intent.fetch {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    for (dialog, told) in told(subscription) {
+        for state in known_states(subscription, told) {
+            all.push(StateView {
+                name: subscription.name.clone(),
+                dialog,
+                subscription: state_of(subscription),
+                state,
+            });
+        }
+    }
+    all
+}
+
+fn view(core: &Core, subscription: &Subscription) -> SubscriptionView {
+    let dialogs: Vec<DialogView> = subscription
+        .dialogs
+        .iter()
+        .map(|dialog| DialogView {
+            id: dialog.id,
+            state: if dialog.active {
+                SubscriptionState::Active
+            } else {
+                SubscriptionState::Pending
+            },
+            remote_target: dialog.target.clone(),
+            expires_at: dialog.expires_at,
+            refresh_at: dialog.refresh_at,
+        })
+        .collect();
+    SubscriptionView {
+        key: subscription.key,
+        name: subscription.name.clone(),
+        state: state_of(subscription),
+        reason: subscription.termination.clone(),
+        headers: subscription.intent.headers.clone(),
+        proxy: subscription.intent.proxy.clone(),
+        granted: subscription.dialogs.first().map(|dialog| dialog.granted),
+        expires_at: dialogs.iter().map(|dialog| dialog.expires_at).min(),
+        refresh_at: dialogs.iter().filter_map(|dialog| dialog.refresh_at).min(),
+        retry_at: match subscription.state {
+            State::Waiting { retry_at, .. } => Some(retry_at),
+            _ => None,
+        },
+        until: subscription.until(),
+        dialogs,
+        notifies: subscription.notifies,
+        last_code: subscription.last.as_ref().map(|last| last.code),
+        last_reason: subscription.last.as_ref().map(|last| last.reason.clone()),
+        last_at: subscription.last.as_ref().map(|last| last.at),
+        next_hop: core
+            .hops
+            .peek(subscription.next_hop)
+            .and_then(crate::next_hop::NextHop::peek),
+        call_id: subscription.call_id.clone(),
+        cseq: subscription
+            .dialogs
+            .first()
+            .map_or(subscription.cseq, |dialog| dialog.cseq),
+    }
+}
