@@ -141,7 +141,7 @@ pub(crate) fn reply(clock: &Clock, reply: core::Reply) -> Reply {
     match reply {
         core::Reply::Accepted => Reply::Accepted,
         core::Reply::Final(outcome) => Reply::Published(self::outcome(clock, outcome)),
-        core::Reply::Subscription(outcome) => Reply::Error(MiError::new(outcome.code, "SUBSCRIBE")),
+        core::Reply::Subscription(outcome) => Reply::Error(MiError::new(outcome.code.into(), "SUBSCRIBE")),
         core::Reply::Refused(refusal) => Reply::Error(self::refusal(refusal)),
     }
 }
