@@ -8,8 +8,6 @@ use crate::{Call, Extent, Summary};
 mod check;
 mod merge;
 mod read;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub(crate) use check::check;
@@ -20,6 +18,13 @@ pub const CONTENT_TYPE: &str = "application/dialog-info+xml";
 
 /// The namespace.
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:dialog-info";
+
+/// The root element: its namespace, its name, and both for people to read.
+pub(crate) const ROOT: (&str, &str, &str) = (
+    NAMESPACE,
+    "dialog-info",
+    "dialog-info in urn:ietf:params:xml:ns:dialog-info",
+);
 
 /// The dialogs of one user.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

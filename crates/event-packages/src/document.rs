@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::dialog_info::{self, DialogInfo};
 use crate::message_summary::{self, MessageSummary};
+use crate::reginfo::{self, Registrations};
+use crate::watcherinfo::{self, WatcherInfo};
 use crate::{DocumentError, Finding, Summary, json, pidf, rlmi};
 
 /// A document of an event package.
@@ -20,6 +22,10 @@ pub enum Document {
     DialogInfo(DialogInfo),
     /// `application/rlmi+xml` (RFC 4662).
     ResourceList(rlmi::List),
+    /// `application/reginfo+xml` (RFC 3680).
+    Registrations(Registrations),
+    /// `application/watcherinfo+xml` (RFC 3858).
+    WatcherInfo(WatcherInfo),
     /// Any other type, as it is.
     Raw(Raw),
 }
@@ -48,6 +54,8 @@ enum Format {
     MessageSummary,
     DialogInfo,
     ResourceList,
+    Registrations,
+    WatcherInfo,
     Other,
 }
 
@@ -70,6 +78,10 @@ fn format(content_type: &str) -> Format {
         Format::DialogInfo
     } else if is(rlmi::CONTENT_TYPE) {
         Format::ResourceList
+    } else if is(reginfo::CONTENT_TYPE) {
+        Format::Registrations
+    } else if is(watcherinfo::CONTENT_TYPE) {
+        Format::WatcherInfo
     } else {
         Format::Other
     }
@@ -87,6 +99,8 @@ impl Document {
             Format::MessageSummary => Self::MessageSummary(message_summary::read(body)?),
             Format::DialogInfo => Self::DialogInfo(dialog_info::read(body)?),
             Format::ResourceList => Self::ResourceList(rlmi::read(body)?),
+            Format::Registrations => Self::Registrations(reginfo::read(body)?),
+            Format::WatcherInfo => Self::WatcherInfo(watcherinfo::read(body)?),
             Format::Other => Self::Raw(Raw {
                 content_type: content_type.into(),
                 body: Bytes::copy_from_slice(body),
@@ -104,6 +118,8 @@ impl Document {
             Self::MessageSummary(summary) => summary.write(),
             Self::DialogInfo(info) => info.write(),
             Self::ResourceList(list) => list.write(),
+            Self::Registrations(info) => info.write(),
+            Self::WatcherInfo(info) => info.write(),
             Self::Raw(raw) => Ok(raw.body.to_vec()),
         }
     }
@@ -115,6 +131,8 @@ impl Document {
             Self::MessageSummary(_) => message_summary::CONTENT_TYPE,
             Self::DialogInfo(_) => dialog_info::CONTENT_TYPE,
             Self::ResourceList(_) => rlmi::CONTENT_TYPE,
+            Self::Registrations(_) => reginfo::CONTENT_TYPE,
+            Self::WatcherInfo(_) => watcherinfo::CONTENT_TYPE,
             Self::Raw(raw) => &raw.content_type,
         }
     }
@@ -126,6 +144,8 @@ impl Document {
             Self::MessageSummary(summary) => summary.to_json(),
             Self::DialogInfo(info) => json::to_json(info),
             Self::ResourceList(list) => json::to_json(list),
+            Self::Registrations(info) => json::to_json(info),
+            Self::WatcherInfo(info) => json::to_json(info),
             Self::Raw(raw) => json::to_json(&RawJson {
                 content_type: raw.content_type.clone(),
                 body: String::from_utf8_lossy(&raw.body).into_owned(),
@@ -144,6 +164,8 @@ impl Document {
             Format::MessageSummary => Self::MessageSummary(MessageSummary::from_json(value)?),
             Format::DialogInfo => Self::DialogInfo(json::from_json(value)?),
             Format::ResourceList => Self::ResourceList(json::from_json(value)?),
+            Format::Registrations => Self::Registrations(json::from_json(value)?),
+            Format::WatcherInfo => Self::WatcherInfo(json::from_json(value)?),
             Format::Other => {
                 let raw: RawJson = json::from_json(value)?;
                 Self::Raw(Raw {
@@ -161,7 +183,7 @@ impl Document {
             Self::Presence(presence) => presence.summarise(&mut summary),
             Self::MessageSummary(messages) => messages.summarise(&mut summary),
             Self::DialogInfo(info) => info.summarise(&mut summary),
-            Self::ResourceList(_) | Self::Raw(_) => {}
+            Self::ResourceList(_) | Self::Registrations(_) | Self::WatcherInfo(_) | Self::Raw(_) => {}
         }
         summary
     }
@@ -175,6 +197,8 @@ pub fn check(content_type: &str, body: &[u8]) -> Vec<Finding> {
         Format::MessageSummary => message_summary::check(body),
         Format::DialogInfo => dialog_info::check(body),
         Format::ResourceList => rlmi::check(body),
+        Format::Registrations => reginfo::check(body),
+        Format::WatcherInfo => watcherinfo::check(body),
         Format::Other => Vec::new(),
     }
 }

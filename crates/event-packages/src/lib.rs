@@ -36,13 +36,16 @@ pub mod multipart;
 mod note;
 mod package;
 pub mod pidf;
+pub mod reginfo;
 mod registry;
 pub mod rlmi;
+mod stamp;
 mod summary;
 mod time;
 mod token;
 mod versioned;
 #[allow(dead_code, reason = "the formats to come use it")]
+pub mod watcherinfo;
 mod xml;
 
 pub use document::{Document, Raw, check};
@@ -53,6 +56,7 @@ pub use finding::{Finding, Severity};
 pub use note::Note;
 pub use package::{BadPackage, Package};
 pub use registry::{Registration, registrations};
+pub use stamp::stamped;
 pub use summary::{Availability, Call, MessagesWaiting, Summary};
 pub use time::{BadTimestamp, Timestamp};
 pub use versioned::Extent;

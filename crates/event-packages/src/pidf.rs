@@ -6,6 +6,7 @@
 //! prefixes `dm:` and `rpid:`, which FreeSWITCH matches literally.
 
 mod check;
+mod check_rich;
 mod names;
 mod read;
 mod rich;
@@ -14,9 +15,11 @@ mod summary;
 mod valid;
 mod write;
 
+pub(crate) use valid::is_uri;
+
 use std::fmt;
 
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
@@ -257,6 +260,21 @@ pub struct Device {
     pub extensions: Vec<Extension>,
 }
 
+/// Refuses a member: as its value, so that the path of the error ends with it.
+struct Unknown<'m>(&'m str, &'m str);
+
+impl<'de> DeserializeSeed<'de> for Unknown<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        let Self(member, own) = self;
+        let known = Rich::MEMBERS;
+        Err(D::Error::custom(format_args!(
+            "unknown field `{member}`, expected one of {own}, {known}"
+        )))
+    }
+}
+
 /// Reads an object whose members are its own, those of [`Rich`], and no others. What serde's `flatten` gives would
 /// neither refuse unknown members nor say where a fault is.
 macro_rules! deserialize_with_rich {
@@ -283,8 +301,7 @@ macro_rules! deserialize_with_rich {
                                 _ if rich.set(&member, &mut map)? => {}
                                 _ => {
                                     let own = [$(concat!("`", stringify!($field), "`")),+].join(", ");
-                                    let known = format_args!("expected one of {own}, {}", Rich::MEMBERS);
-                                    return Err(A::Error::custom(format_args!("unknown field `{member}`, {known}")));
+                                    map.next_value_seed(Unknown(&member, &own))?;
                                 }
                             }
                         }

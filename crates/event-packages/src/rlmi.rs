@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Note;
 use crate::token::tokens;
 
 mod check;
 mod read;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub(crate) use check::check;
@@ -18,6 +17,9 @@ pub const CONTENT_TYPE: &str = "application/rlmi+xml";
 
 /// The namespace.
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:rlmi";
+
+/// The root element: its namespace, its name, and both for people to read.
+pub(crate) const ROOT: (&str, &str, &str) = (NAMESPACE, "list", "list in urn:ietf:params:xml:ns:rlmi");
 
 /// A list and its resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,21 +36,10 @@ pub struct List {
     pub cid: Option<Box<str>>,
     /// Names of the list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<Name>,
+    pub names: Vec<Note>,
     /// The resources in the order of the document.
     #[serde(default)]
     pub resources: Vec<Resource>,
-}
-
-/// A name for people to read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Name {
-    /// Its language.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lang: Option<Box<str>>,
-    /// The name.
-    pub text: Box<str>,
 }
 
 /// One resource of a list (RFC 4662 §5.3).
@@ -59,7 +50,7 @@ pub struct Resource {
     pub uri: Box<str>,
     /// Its names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<Name>,
+    pub names: Vec<Note>,
     /// Its notifiers: none if the list server knows nothing yet, several if the package allows forks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<Instance>,

@@ -4,19 +4,14 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::{DialogEvent, DialogState, Direction, NAMESPACE};
+use super::{DialogEvent, DialogState, Direction, NAMESPACE, ROOT};
 use crate::Finding;
 use crate::lint::Lint;
 use crate::xml::{self, NodeExt};
 
 /// What a peer may refuse or misread: CDLG-01.
 pub(crate) fn check(body: &[u8]) -> Vec<Finding> {
-    let expected = (
-        NAMESPACE,
-        "dialog-info",
-        "dialog-info in urn:ietf:params:xml:ns:dialog-info",
-    );
-    xml::read(body, expected, |root| {
+    xml::read(body, ROOT, |root| {
         let mut lint = Lint::new("CDLG-01");
         check_root(&mut lint, root);
         Ok(lint.into_findings())

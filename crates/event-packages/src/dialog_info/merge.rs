@@ -1,85 +1,54 @@
 //! Partial documents put together with what is known (RFC 4235 §4.3).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Dialog, DialogInfo, Participant};
 use crate::Extent;
+use crate::versioned::{self, Row};
+
+impl Row for Dialog {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_terminated()
+    }
+
+    fn updated(&self, new: Self) -> Self {
+        updated(self, new)
+    }
+
+    fn timeless(&self) -> Self {
+        Self {
+            duration: None,
+            ..self.clone()
+        }
+    }
+}
 
 impl DialogInfo {
-    /// What is known after `partial`: its dialogs replace those of the same id. Those that had ended before are left out,
-    /// since everybody has been told.
+    /// What is known after `partial`.
     pub(crate) fn merged(&self, partial: Self) -> Self {
-        let mut dialogs: Vec<Dialog> = self
-            .dialogs
-            .iter()
-            .filter(|dialog| !dialog.is_terminated())
-            .cloned()
-            .collect();
-        let mut rows: BTreeMap<Box<str>, usize> = dialogs
-            .iter()
-            .enumerate()
-            .map(|(row, dialog)| (dialog.id.clone(), row))
-            .collect();
-        for dialog in partial.dialogs {
-            let known = rows.get(&dialog.id).and_then(|row| dialogs.get_mut(*row));
-            match known {
-                Some(known) => *known = updated(known, dialog),
-                None => {
-                    rows.insert(dialog.id.clone(), dialogs.len());
-                    dialogs.push(dialog);
-                }
-            }
-        }
-        let entity = if partial.entity.is_empty() {
-            self.entity.clone()
-        } else {
-            partial.entity
+        let entity = match partial.entity.is_empty() {
+            true => self.entity.clone(),
+            false => partial.entity,
         };
         Self {
             version: partial.version,
             state: Extent::Full,
             entity,
-            dialogs,
+            dialogs: versioned::merged_rows(&self.dialogs, partial.dialogs),
         }
     }
 
-    /// Whether the same dialogs are told, whatever the version and the durations; of those that have ended only the ones
-    /// that had not before count.
+    /// Whether the same dialogs are told, whatever the version and the durations.
     pub(crate) fn says_the_same(&self, before: &Self) -> bool {
-        let ended = before.dialogs.iter().filter(|dialog| dialog.is_terminated());
-        let ended: BTreeSet<&str> = ended.map(|dialog| &*dialog.id).collect();
-        let news = self
-            .dialogs
-            .iter()
-            .filter(|dialog| !(dialog.is_terminated() && ended.contains(&*dialog.id)));
-        let known = before.dialogs.iter().filter(|dialog| !dialog.is_terminated());
-        self.entity == before.entity && same_rows(news, known)
+        self.entity == before.entity && versioned::same_rows(&self.dialogs, &before.dialogs)
     }
 
     /// Dialogs, and octets of their texts, about.
     pub(crate) fn weight(&self) -> (usize, usize) {
         (self.dialogs.len(), self.dialogs.iter().map(weight).sum())
     }
-}
-
-fn same_rows<'a>(ours: impl Iterator<Item = &'a Dialog>, theirs: impl Iterator<Item = &'a Dialog>) -> bool {
-    let mut theirs = theirs;
-    for dialog in ours {
-        let same = theirs.next().is_some_and(|other| {
-            let duration = dialog.duration;
-            dialog == other
-                || (duration != other.duration
-                    && *dialog
-                        == Dialog {
-                            duration,
-                            ..other.clone()
-                        })
-        });
-        if !same {
-            return false;
-        }
-    }
-    theirs.next().is_none()
 }
 
 /// A row after an update: what does not change in the life of a dialog, and what need not be repeated, stays

@@ -3,8 +3,8 @@
 use roxmltree::Node;
 
 use super::{
-    Dialog, DialogInfo, DialogState, NAMESPACE, NameAddr, Param, Participant, Replaces, SessionDescription,
-    Target,
+    Dialog, DialogInfo, DialogState, NAMESPACE, NameAddr, Param, Participant, ROOT, Replaces,
+    SessionDescription, Target,
 };
 use crate::versioned::{self, number};
 use crate::xml::{self, NodeExt};
@@ -15,25 +15,17 @@ use crate::{DocumentError, Extent};
 /// # Errors
 /// Not well-formed, or another document.
 pub(crate) fn read(body: &[u8]) -> Result<DialogInfo, DocumentError> {
-    xml::read(
-        body,
-        (
-            NAMESPACE,
-            "dialog-info",
-            "dialog-info in urn:ietf:params:xml:ns:dialog-info",
-        ),
-        |root| {
-            Ok(DialogInfo {
-                version: versioned::version(root),
-                state: Extent::of(root),
-                entity: root.attr("entity").unwrap_or_default().into(),
-                dialogs: root
-                    .children_named(NAMESPACE, "dialog")
-                    .filter_map(dialog)
-                    .collect(),
-            })
-        },
-    )
+    xml::read(body, ROOT, |root| {
+        Ok(DialogInfo {
+            version: versioned::version(root),
+            state: Extent::of(root),
+            entity: root.attr("entity").unwrap_or_default().into(),
+            dialogs: root
+                .children_named(NAMESPACE, "dialog")
+                .filter_map(dialog)
+                .collect(),
+        })
+    })
 }
 
 fn owned(text: Option<&str>) -> Option<Box<str>> {

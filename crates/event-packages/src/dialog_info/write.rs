@@ -1,8 +1,8 @@
 //! Writing, valid against the schema of RFC 4235 §4.4.
 
 use super::{CONTENT_TYPE, Dialog, DialogInfo, NAMESPACE, NameAddr, Participant};
-use crate::DocumentError;
 use crate::xml::XmlWriter;
+use crate::{DocumentError, versioned};
 
 impl DialogInfo {
     /// Writes the document.
@@ -11,9 +11,7 @@ impl DialogInfo {
     /// No entity, ids that are missing or equal, values that the schema does not know.
     pub fn write(&self) -> Result<Vec<u8>, DocumentError> {
         let mut out = XmlWriter::new();
-        if self.entity.is_empty() {
-            return Err(DocumentError::invalid("has to be the URI of the observed user").at_path("entity"));
-        }
+        versioned::check_uri(&self.entity).map_err(|error| error.at_path("entity"))?;
         let version = self.version.unwrap_or_default().to_string();
         out.start(
             "dialog-info",
@@ -28,12 +26,7 @@ impl DialogInfo {
         for (index, dialog) in self.dialogs.iter().enumerate() {
             let fault =
                 |error: DocumentError, member: &str| error.at_path(format!("dialogs[{index}].{member}"));
-            if dialog.id.is_empty() || !ids.insert(&dialog.id) {
-                return Err(fault(
-                    DocumentError::invalid("has to be there, and unlike the others"),
-                    "id",
-                ));
-            }
+            versioned::take_id(&mut ids, &dialog.id).map_err(|error| fault(error, "id"))?;
             write_dialog(&mut out, dialog).map_err(|(error, member)| fault(error, member))?;
         }
         out.finish()

@@ -281,7 +281,8 @@ impl Reader {
         depth: usize,
         rows: &mut Vec<Row>,
     ) -> Result<(), DocumentError> {
-        let name = resource.names.into_iter().next().map(|name| name.text);
+        let name = resource.names.first().map(|name| name.text.trim());
+        let name: Option<Box<str>> = name.filter(|name| !name.is_empty()).map(Into::into);
         if resource.instances.is_empty() {
             let before = known.and_then(|known| known.row(&resource.uri, None));
             let member = Member {

@@ -24,14 +24,17 @@ pub(super) enum Verdict {
 
 /// `None`: a document without versions, which is always full.
 pub(super) fn told(document: &Document) -> Option<Told> {
-    match document {
-        Document::DialogInfo(info) => Some(Told {
-            version: info.version,
-            extent: info.state,
-            strict: false,
-        }),
-        _ => None,
-    }
+    let (version, extent, strict) = match document {
+        Document::DialogInfo(info) => (info.version, info.state, false),
+        Document::Registrations(info) => (info.version, info.state, false),
+        Document::WatcherInfo(info) => (info.version, info.state, false),
+        _ => return None,
+    };
+    Some(Told {
+        version,
+        extent,
+        strict,
+    })
 }
 
 /// RFC 4235 §4.3, RFC 3680 §5.2, RFC 3858 §4, RFC 4575 §4.6. An equal version is a repetition.
@@ -62,6 +65,12 @@ pub(super) fn merged(known: Option<&Document>, partial: Document) -> Result<Docu
         (Some(Document::DialogInfo(known)), Document::DialogInfo(partial)) => {
             Document::DialogInfo(known.merged(partial))
         }
+        (Some(Document::Registrations(known)), Document::Registrations(partial)) => {
+            Document::Registrations(known.merged(partial))
+        }
+        (Some(Document::WatcherInfo(known)), Document::WatcherInfo(partial)) => {
+            Document::WatcherInfo(known.merged(partial))
+        }
         (_, partial) => partial,
     };
     let (rows, octets) = weight(&merged);
@@ -83,6 +92,8 @@ pub(super) fn merged(known: Option<&Document>, partial: Document) -> Result<Docu
 pub(super) fn weight(document: &Document) -> (usize, usize) {
     match document {
         Document::DialogInfo(info) => info.weight(),
+        Document::Registrations(info) => info.weight(),
+        Document::WatcherInfo(info) => info.weight(),
         _ => (0, 0),
     }
 }
@@ -91,6 +102,8 @@ pub(super) fn weight(document: &Document) -> (usize, usize) {
 pub(super) fn says_the_same(document: &Document, known: &Document) -> bool {
     match (document, known) {
         (Document::DialogInfo(document), Document::DialogInfo(known)) => document.says_the_same(known),
+        (Document::Registrations(document), Document::Registrations(known)) => document.says_the_same(known),
+        (Document::WatcherInfo(document), Document::WatcherInfo(known)) => document.says_the_same(known),
         (document, known) => document == known,
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn read(body: &[u8]) -> Result<MessageSummary, DocumentError> {
             summary.account = Some(account)
                 .filter(|account| !account.is_empty())
                 .map(Into::into);
-        } else if let Some(counts) = counts(value).filter(|_| is_token(name)) {
+        } else if let Some(counts) = counts(value).filter(|_| is_name(name)) {
             summary.classes.push(ContextClass {
                 name: name.into(),
                 counts,
@@ -112,13 +112,9 @@ fn count(text: &str) -> Option<u32> {
     digits.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// `1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")` (RFC 3261 §25.1).
-pub(super) fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 128
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
+/// A token of sensible length.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= 128 && crate::versioned::is_token(name)
 }
 
 /// What follows the summary: groups of headers, told apart by blank lines.
@@ -140,7 +136,7 @@ fn messages<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Message> {
         let Some((name, value)) = line.split_once(':') else {
             continue;
         };
-        if !is_token(name.trim()) {
+        if !is_name(name.trim()) {
             continue;
         }
         if !open {

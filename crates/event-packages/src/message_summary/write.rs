@@ -1,6 +1,6 @@
 //! Writing the text as RFC 3842 §5.2 has it: every line, the last one too, ends with CRLF.
 
-use super::{MessageSummary, read::is_token};
+use super::{MessageSummary, read::is_name};
 use crate::{DocumentError, ErrorKind};
 
 impl MessageSummary {
@@ -29,7 +29,7 @@ impl MessageSummary {
             let reserved = ["messages-waiting", "message-account"]
                 .iter()
                 .any(|name| class.name.eq_ignore_ascii_case(name));
-            if !is_token(&class.name) || reserved {
+            if !is_name(&class.name) || reserved {
                 return Err(invalid("is no message context class").at_path(format!("classes.{}", class.name)));
             }
             let counts = class.counts;
@@ -47,7 +47,7 @@ impl MessageSummary {
             out.push_str("\r\n");
             for (row, header) in message.headers.iter().enumerate() {
                 let path = format!("messages[{index}].headers[{row}]");
-                if !is_token(&header.name) {
+                if !is_name(&header.name) {
                     return Err(invalid("is no header name").at_path(path + ".name"));
                 }
                 if let Some(c) = header.value.chars().find(|c| c.is_control() && *c != '\t') {

@@ -103,6 +103,11 @@ pub(super) fn xml_id(id: &str) -> Cow<'_, str> {
     })
 }
 
+/// Whether an id can stand as it is.
+pub(super) fn is_xml_id(id: &str) -> bool {
+    !id.is_empty() && xml_id(id) == id
+}
+
 /// Letters of the first edition's blocks only: some validators still know no others.
 fn is_name_start(c: char) -> bool {
     c == '_' || c.is_ascii_alphabetic()
@@ -136,7 +141,7 @@ fn uri(path: &str, text: &str) -> Outcome {
 }
 
 /// Not empty, no blanks or delimiters, percent signs with two digits behind, and brackets round an address only.
-pub(super) fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     let bytes = text.as_bytes();
     let escaped = memchr::memchr_iter(b'%', bytes).all(|at| {
         bytes

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::{InstanceState, NAMESPACE};
+use super::{InstanceState, NAMESPACE, ROOT};
 use crate::Finding;
 use crate::lint::Lint;
 use crate::xml::{self, NodeExt};
 
 /// What a peer may refuse or misread: CRL-01.
 pub(crate) fn check(body: &[u8]) -> Vec<Finding> {
-    let expected = (NAMESPACE, "list", "list in urn:ietf:params:xml:ns:rlmi");
-    xml::read(body, expected, |root| {
+    xml::read(body, ROOT, |root| {
         let mut lint = Lint::new("CRL-01");
         lint.required(root, &["uri", "version", "fullState"]);
         lint.whole(root, "version", u64::from(u32::MAX));

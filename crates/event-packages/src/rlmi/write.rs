@@ -1,8 +1,8 @@
 //! Writing, valid against the schema of RFC 4662 §5.1.
 
-use super::{InstanceState, List, NAMESPACE, Name};
-use crate::DocumentError;
+use super::{InstanceState, List, NAMESPACE};
 use crate::xml::XmlWriter;
+use crate::{DocumentError, Note, versioned};
 
 impl List {
     /// Writes the document.
@@ -12,9 +12,7 @@ impl List {
     pub fn write(&self) -> Result<Vec<u8>, DocumentError> {
         let mut out = XmlWriter::new();
         let invalid = |what: &str, path: String| Err(DocumentError::invalid(what).at_path(path));
-        if self.uri.is_empty() {
-            return invalid("has to be the URI of the list", "uri".to_owned());
-        }
+        versioned::check_uri(&self.uri).map_err(|error| error.at_path("uri"))?;
         let version = self.version.to_string();
         let full_state = if self.full_state { "true" } else { "false" };
         out.start(
@@ -27,13 +25,13 @@ impl List {
                 ("cid", self.cid.as_deref()),
             ],
         );
-        write_names(&mut out, &self.names);
+        write_names(&mut out, &self.names).map_err(|error| error.at_path("names"))?;
         for (index, resource) in self.resources.iter().enumerate() {
-            if resource.uri.is_empty() {
-                return invalid("has to be a URI", format!("resources[{index}].uri"));
-            }
+            let uri = versioned::check_uri(&resource.uri);
+            uri.map_err(|error| error.at_path(format!("resources[{index}].uri")))?;
             out.start("resource", &[("uri", Some(&resource.uri))]);
-            write_names(&mut out, &resource.names);
+            let names = write_names(&mut out, &resource.names);
+            names.map_err(|error| error.at_path(format!("resources[{index}].names")))?;
             for (row, instance) in resource.instances.iter().enumerate() {
                 let path = |member: &str| format!("resources[{index}].instances[{row}].{member}");
                 let state = instance.state.known();
@@ -63,8 +61,10 @@ impl List {
     }
 }
 
-fn write_names(out: &mut XmlWriter, names: &[Name]) {
+fn write_names(out: &mut XmlWriter, names: &[Note]) -> Result<(), DocumentError> {
     for name in names {
+        versioned::check_language(name.lang.as_deref())?;
         out.element("name", &[("xml:lang", name.lang.as_deref())], &name.text);
     }
+    Ok(())
 }

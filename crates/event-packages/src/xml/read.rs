@@ -118,9 +118,10 @@ pub(crate) fn is_boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Namespaces are compared as they are, but for a colon at the end, which RFC 3863 §4.1.1 prints by mistake.
+/// Namespaces are compared as they are, but for a colon at the end, which RFC 3863 §4.1.1 prints by mistake. An element
+/// of no namespace is taken for ours: scripts forget `xmlns`, and nobody else's elements are without.
 fn same_namespace(found: Option<&str>, wanted: &str) -> bool {
-    found.is_some_and(|found| found == wanted || found.strip_suffix(':') == Some(wanted))
+    found.is_none_or(|found| found == wanted || found.strip_suffix(':') == Some(wanted))
 }
 
 /// What the formats ask of an element. Namespaces are matched by URI, names with regard to case (CXML-02, CXML-04).
