@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use sip_wire::Uri;
 
-use super::notify::usable;
 use super::subscription::{Intent, Operation, State, Subscription};
 use super::{Awaited, Subscriber, Waiter};
 use crate::command::{CommandId, Lifetime, Proxy, Subscribe, SubscriptionName, SubscriptionTarget, Wait};
@@ -393,4 +392,11 @@ fn record(subscription: &Subscription) -> SubscriptionRecord {
         members: subscription.intent.members.clone(),
         until: subscription.until(),
     }
+}
+
+/// Whether a URI is one that can be subscribed to, or watch.
+fn usable(uri: &str) -> Result<String, &'static str> {
+    Uri::parse(uri)
+        .map(|uri| uri.key())
+        .map_err(|fault| fault.reason())
 }

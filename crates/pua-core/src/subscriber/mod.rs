@@ -7,10 +7,13 @@
 mod answer;
 mod command;
 mod exchange;
+mod failing;
 mod notify;
+mod outcome;
 mod request;
 mod settle;
 mod subscription;
+mod told;
 mod view;
 
 use std::collections::HashMap;

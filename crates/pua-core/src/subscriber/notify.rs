@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use event_packages::{Applied, EventState, MemberState, Package};
 use sip_wire::{
     EntityTag, Essentials, EventHeader, HeaderName, Message, NameAddr, SubscriptionState,
-    SubscriptionStateValue, Uri,
+    SubscriptionStateValue,
 };
 
 use super::request::{Accepted, first_hop};
@@ -19,7 +18,7 @@ use super::subscription::{Dialog, Doing, Operation, State, Told};
 use super::{Awaited, Subscriber};
 use crate::core::Core;
 use crate::next_hops::destination;
-use crate::output::{Event, Member, Output, ResourceState, SubscriptionChange};
+use crate::output::{Event, Output, SubscriptionChange};
 use crate::publication::Cause;
 use crate::schedule::refresh_after;
 
@@ -68,14 +67,6 @@ struct Notify<'m> {
     content_type: Option<&'m str>,
     body: Bytes,
     etag: Option<Box<str>>,
-}
-
-/// What a document was.
-struct Taken {
-    /// A resource list.
-    list: bool,
-    /// Something before it was missed.
-    incomplete: bool,
 }
 
 /// Subscription-State (RFC 6665 §8.2.3).
@@ -308,7 +299,7 @@ impl Subscriber {
             return;
         };
         subscription.notifies += 1;
-        let taken = self.take_document(now, core, index, id, &notify);
+        let taken = self.take_document(now, core, index, id, notify.content_type, &notify.body);
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
@@ -434,82 +425,6 @@ impl Subscriber {
         }
     }
 
-    /// Takes in the document.
-    fn take_document(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        id: u64,
-        notify: &Notify<'_>,
-    ) -> Taken {
-        let mut taken = Taken {
-            list: false,
-            incomplete: false,
-        };
-        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return taken;
-        };
-        let name = subscription.name.clone();
-        let fetch = subscription.intent.fetch;
-        let Some(dialog) = subscription.dialog(id) else {
-            return taken;
-        };
-        let Some(content_type) = notify.content_type else {
-            // R6665-93: no body, no news.
-            taken.list = dialog.told.state.list_uri().is_some();
-            return taken;
-        };
-        let applied = dialog.told.state.apply(content_type, &notify.body);
-        let mut told = Vec::new();
-        match applied {
-            Ok(applied) => {
-                let before = dialog.told.at.replace(now);
-                let at = now;
-                let changed = applied.changes().is_some();
-                taken.incomplete = applied.wants_refresh();
-                core.counters.version_gaps += u64::from(taken.incomplete);
-                match &applied {
-                    Applied::Stale => {
-                        dialog.told.at = before;
-                        core.counters.documents_stale += 1;
-                    }
-                    Applied::Same => {
-                        told = resource_states(&name.presentity, &dialog.told.state, at, None);
-                    }
-                    Applied::Changed(_) | Applied::Gap { .. } => {}
-                }
-                if let Some(changes) = applied.changes() {
-                    let only = Some(&*changes.members);
-                    told = resource_states(&name.presentity, &dialog.told.state, at, only);
-                    told.extend(changes.removed.iter().map(|resource| gone(resource, at)));
-                }
-                if !fetch {
-                    for state in told {
-                        core.outputs.push_back(Output::Event(Event::State {
-                            name: name.clone(),
-                            dialog: id,
-                            state,
-                            changed,
-                        }));
-                    }
-                }
-            }
-            Err(why) => {
-                core.counters.documents_unreadable += 1;
-                // Of partial state something is missing now (R6665-92).
-                taken.incomplete = is_partial(&name.package) && dialog.told.at.is_some();
-                core.outputs.push_back(Output::Event(Event::Unreadable {
-                    name: name.clone(),
-                    dialog: id,
-                    why: why.to_string(),
-                }));
-            }
-        }
-        taken.list = dialog.told.state.list_uri().is_some();
-        taken
-    }
-
     /// Answers those who wait for what a notifier tells.
     fn answer_told(&mut self, core: &mut Core, index: u32, id: u64) {
         let Some(subscription) = self.subscriptions.get(index as usize) else {
@@ -578,92 +493,8 @@ fn etag(message: &Message<'_>) -> Option<Box<str>> {
     EntityTag::parse(row).map(|etag| Box::from(etag.as_str()))
 }
 
-/// Whether documents of the package may tell only what has changed.
-fn is_partial(package: &str) -> bool {
-    Package::parse(package).is_ok_and(|package| {
-        let name = package.event_type();
-        name.ends_with(".winfo") || matches!(name, "dialog" | "reg" | "conference" | "xcap-diff")
-    })
-}
-
 /// A reason in the spelling of RFC 6665, so that applications need not care for its case.
 fn known_reason(reason: &str) -> String {
     let reason: String = reason.chars().take(64).collect();
     reason.to_ascii_lowercase()
-}
-
-/// What is told of each resource: of those members of a list, or of all.
-pub(super) fn resource_states(
-    presentity: &Arc<str>,
-    state: &EventState,
-    at: Instant,
-    only: Option<&[usize]>,
-) -> Vec<ResourceState> {
-    if state.list_uri().is_none() {
-        let (content_type, body) = state
-            .raw()
-            .map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
-                (Arc::from(content_type), body.clone())
-            });
-        return vec![ResourceState {
-            resource: presentity.clone(),
-            member: None,
-            content_type,
-            body,
-            document: state.document().cloned(),
-            at,
-        }];
-    }
-    state
-        .members()
-        .enumerate()
-        .filter(|(position, _)| only.is_none_or(|only| only.contains(position)))
-        .map(|(_, member)| {
-            let (content_type, body) = member
-                .raw()
-                .map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
-                    (Arc::from(content_type), body.clone())
-                });
-            ResourceState {
-                resource: Arc::from(&*member.uri),
-                member: Some(Member {
-                    name: member.name.as_deref().map(Arc::from),
-                    state: match member.state {
-                        MemberState::Unknown => None,
-                        MemberState::Active => Some(Arc::from("active")),
-                        MemberState::Pending => Some(Arc::from("pending")),
-                        MemberState::Terminated => Some(Arc::from("terminated")),
-                    },
-                    reason: member.reason.as_deref().map(Arc::from),
-                }),
-                content_type,
-                body,
-                document: member.document().cloned(),
-                at,
-            }
-        })
-        .collect()
-}
-
-/// A resource that is not in the list any more.
-fn gone(resource: &str, at: Instant) -> ResourceState {
-    ResourceState {
-        resource: Arc::from(resource),
-        member: Some(Member {
-            name: None,
-            state: Some(Arc::from("terminated")),
-            reason: Some(Arc::from("removed")),
-        }),
-        content_type: Arc::from(""),
-        body: Bytes::new(),
-        document: None,
-        at,
-    }
-}
-
-/// Whether a URI is one that can be subscribed to, or watch.
-pub(super) fn usable(uri: &str) -> Result<String, &'static str> {
-    Uri::parse(uri)
-        .map(|uri| uri.key())
-        .map_err(|fault| fault.reason())
 }

@@ -3,7 +3,7 @@
 use sip_wire::Uri;
 
 use super::Subscriber;
-use super::settle::{known_states, state_of};
+use super::outcome::{known_states, state_of};
 use super::subscription::{State, Subscription, Told};
 use crate::command::SubscriptionName;
 use crate::core::Core;

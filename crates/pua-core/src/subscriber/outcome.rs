@@ -1,0 +1,182 @@
+//! What is told to commands that wait for a notifier, or for the end of a subscription.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::subscription::{State, Subscription, Told};
+use super::told::resource_states;
+use super::{Awaited, Subscriber};
+use crate::core::Core;
+use crate::failure::Failure;
+use crate::output::{FailureOrigin, Next, Output, Reply, ResourceState, SubscriptionOutcome};
+use crate::view::SubscriptionState;
+
+impl Subscriber {
+    /// Answers the commands that wait for this.
+    pub(super) fn answer(
+        &mut self,
+        core: &mut Core,
+        index: u32,
+        awaited: Awaited,
+        outcome: &SubscriptionOutcome,
+    ) {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let waiters = std::mem::take(&mut subscription.waiters);
+        for waiter in waiters {
+            match self.waiters.get(waiter as usize) {
+                Some(known) if known.awaited == awaited => {
+                    let reply = Reply::Subscription(Box::new(outcome.clone()));
+                    core.outputs.push_back(Output::Reply(known.command, reply));
+                    self.waiters_due.clear(waiter);
+                    self.waiters.try_remove(waiter as usize);
+                }
+                Some(_) => {
+                    if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
+                        subscription.waiters.push(waiter);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// What is told to those who wait for the state.
+    pub(super) fn outcome_told(
+        &self,
+        core: &Core,
+        subscription: &Subscription,
+        id: u64,
+    ) -> SubscriptionOutcome {
+        let (code, reason) = match &subscription.last {
+            Some(last) if (200..300).contains(&last.code) => (last.code, last.reason.clone()),
+            _ => (200, "OK".into()),
+        };
+        let next = if subscription.intent.fetch {
+            Next::Ended
+        } else {
+            Next::Held
+        };
+        let mut outcome = outcome(subscription, code, reason, FailureOrigin::Server, next);
+        if let Some(dialog) = subscription.dialogs.iter().find(|dialog| dialog.id == id) {
+            outcome.states = known_states(subscription, &dialog.told);
+            if !subscription.intent.fetch {
+                outcome.expires = Some(dialog.granted);
+            }
+        }
+        if subscription.intent.fetch {
+            outcome.state = SubscriptionState::Terminated;
+        }
+        outcome.server = core
+            .hops
+            .peek(subscription.next_hop)
+            .and_then(crate::next_hop::NextHop::peek);
+        outcome
+    }
+
+    /// A command has waited as long as it wanted to.
+    pub(super) fn waiter_due(&mut self, now: Instant, core: &mut Core, waiter: u32) {
+        let Some(known) = self.waiters.try_remove(waiter as usize) else {
+            return;
+        };
+        core.counters.commands_timed_out += 1;
+        let index = known.subscription;
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        subscription.waiters.retain(|other| *other != waiter);
+        let (next, why) = match subscription.state {
+            State::Waiting { retry_at, .. } => (Next::Retry { at: retry_at }, "it is tried again later"),
+            State::Over => (Next::Refused, "it is over"),
+            State::Established => (Next::Held, "it stands, but no NOTIFY has come since"),
+            _ if subscription.intent.fetch => (Next::Ended, "no NOTIFY came in time"),
+            _ => (
+                Next::Retry { at: now },
+                "no NOTIFY in time; the daemon goes on trying",
+            ),
+        };
+        let failure = Failure {
+            origin: FailureOrigin::Timeout,
+            ..Failure::local(408, None, why.to_owned())
+        };
+        let outcome = failed(subscription, &failure, next);
+        let abandoned = subscription.intent.fetch && subscription.waiters.is_empty();
+        core.outputs.push_back(Output::Reply(
+            known.command,
+            Reply::Subscription(Box::new(outcome)),
+        ));
+        if abandoned {
+            self.end(now, core, index);
+        }
+    }
+}
+
+/// Where a subscription stands.
+pub(super) fn state_of(subscription: &Subscription) -> SubscriptionState {
+    if subscription.dialogs.iter().any(|dialog| dialog.active) {
+        return SubscriptionState::Active;
+    }
+    if !subscription.dialogs.is_empty() {
+        return SubscriptionState::Pending;
+    }
+    match subscription.state {
+        State::Queued { .. } | State::Trying { .. } if subscription.termination.is_none() => {
+            SubscriptionState::NotifyWait
+        }
+        State::Trying { .. } => SubscriptionState::NotifyWait,
+        _ => SubscriptionState::Terminated,
+    }
+}
+
+/// What is known of the resources of a subscription.
+pub(super) fn known_states(subscription: &Subscription, told: &Told) -> Vec<ResourceState> {
+    match told.at {
+        Some(at) => resource_states(&subscription.name.presentity, &told.state, at, None),
+        None => Vec::new(),
+    }
+}
+
+pub(super) fn outcome(
+    subscription: &Subscription,
+    code: u16,
+    reason: Arc<str>,
+    origin: FailureOrigin,
+    next: Next,
+) -> SubscriptionOutcome {
+    SubscriptionOutcome {
+        code,
+        reason,
+        origin,
+        state: state_of(subscription),
+        termination: subscription.termination.clone(),
+        expires: None,
+        states: Vec::new(),
+        detail: None,
+        warning: None,
+        retry_after: None,
+        allow_events: None,
+        next,
+        server: None,
+        call_id: subscription.call_id.clone(),
+        cseq: subscription.cseq,
+    }
+}
+
+/// A failure as the outcome of a command about a subscription.
+pub(super) fn failed(subscription: &Subscription, failure: &Failure, next: Next) -> SubscriptionOutcome {
+    SubscriptionOutcome {
+        detail: failure.detail.clone(),
+        warning: failure.warning.clone(),
+        retry_after: failure.retry_after,
+        allow_events: failure.allow_events.clone(),
+        server: failure.server,
+        ..outcome(
+            subscription,
+            failure.code,
+            failure.reason.clone(),
+            failure.origin,
+            next,
+        )
+    }
+}
