@@ -3,11 +3,13 @@
 mod ask;
 mod cli;
 mod client;
+mod clock;
 mod collect;
 mod config;
 mod demo;
 mod document;
 mod engine;
+mod events;
 mod exit_codes;
 mod http;
 mod log;

@@ -1,6 +1,6 @@
 //! Commands there and replies back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pua_mi::{Request, Via};
 
