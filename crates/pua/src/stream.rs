@@ -2,19 +2,25 @@
 //! answer. The client commands speak it.
 //!
 //! Requests of one connection are taken in order and answered as they are done: a publication that
-//! waits for its server holds up none that comes after it.
+//! waits for its server holds up none that comes after it. After `pua:watch` events come between
+//! the answers ([`watch`]).
+
+mod watch;
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use pua_mi::Via;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
 use crate::engine::{ClientKey, EngineHandle};
+use crate::events::Feed;
+use watch::Watch;
 
 /// Bytes of a line at most.
 const LINE: usize = 1024 * 1024;
@@ -28,6 +34,11 @@ const CONNECTIONS: usize = 256;
 const OUTSTANDING: usize = 256;
 /// How long a client may leave an answer unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may leave events unread: one that pages through them stops reading for long,
+/// and holds up nobody. What has fallen out of the ring by then is a gap for it.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How often it is looked whether a client that only listens is still there.
+const LOOK: Duration = Duration::from_secs(5);
 /// What each read asks for.
 const CHUNK: usize = 16 * 1024;
 
@@ -35,6 +46,7 @@ const CHUNK: usize = 16 * 1024;
 pub(crate) async fn serve(
     listener: std::os::unix::net::UnixListener,
     engine: EngineHandle,
+    feed: Feed,
     stop: CancellationToken,
 ) {
     let listener = match UnixListener::from_std(listener) {
@@ -55,7 +67,7 @@ pub(crate) async fn serve(
                     let _ = stream.try_write(FULL);
                 }
                 Ok((stream, _)) => {
-                    connections.spawn(Connection::new(stream, engine.clone()).run(stop.clone()));
+                    connections.spawn(Connection::new(stream, engine.clone(), feed.clone()).run(stop.clone()));
                 }
                 Err(error) => {
                     // Out of descriptors: some connection has to end first.
@@ -71,34 +83,47 @@ pub(crate) async fn serve(
 struct Connection {
     stream: UnixStream,
     engine: EngineHandle,
+    feed: Feed,
     client: ClientKey,
     buffer: BytesMut,
     /// Up to here there is no line end in the buffer.
     searched: usize,
     outstanding: JoinSet<Option<Vec<u8>>>,
+    /// The client's own, after `pua:watch`.
+    watch: Option<Watch>,
 }
 
 impl Connection {
-    fn new(stream: UnixStream, engine: EngineHandle) -> Connection {
+    fn new(stream: UnixStream, engine: EngineHandle, feed: Feed) -> Connection {
         let pid = stream.peer_cred().ok().and_then(|c| c.pid());
         Connection {
             stream,
             engine,
+            feed,
             client: ClientKey::Stream(pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0)),
             buffer: BytesMut::new(),
             searched: 0,
             outstanding: JoinSet::new(),
+            watch: None,
         }
     }
 
     async fn run(mut self, stop: CancellationToken) {
         let mut reading = true;
-        while reading || !self.outstanding.is_empty() {
+        while reading || !self.outstanding.is_empty() || self.watch.is_some() {
             tokio::select! {
                 () = stop.cancelled(), if reading => reading = false,
+                lines = Watch::lines(&mut self.watch), if self.watch.is_some() => match lines {
+                    Some(lines) => if !self.write(&lines, WATCH_TIMEOUT).await {
+                        return;
+                    }
+                    None => self.watch = None,
+                },
+                // A client that says no more may listen on, or be gone.
+                () = tokio::time::sleep(LOOK), if !reading && self.watch.is_some() => {}
                 Some(done) = self.outstanding.join_next() => {
                     if let Ok(Some(answer)) = done
-                        && !self.write(&answer).await
+                        && !self.write(&answer, WRITE_TIMEOUT).await
                     {
                         return;
                     }
@@ -108,11 +133,14 @@ impl Connection {
                     self.take_lines(!reading);
                     if self.buffer.len() > LINE {
                         reading = false;
-                        if !self.write(TOO_LONG).await {
+                        if !self.write(TOO_LONG, WRITE_TIMEOUT).await {
                             return;
                         }
                     }
                 }
+            }
+            if !reading && self.watch.is_some() && self.is_gone().await {
+                return;
             }
             self.buffer.reserve(CHUNK);
         }
@@ -135,142 +163,31 @@ impl Connection {
 
     fn submit(&mut self, line: Bytes) {
         let line = line.slice_ref(line.trim_ascii());
-        if !line.is_empty() {
+        if line.is_empty() {
+            return;
+        }
+        if let Some(call) = watch::Call::read(&line) {
+            if let Some(refusal) = call.begin(&self.feed, &mut self.watch) {
+                self.outstanding.spawn(std::future::ready(Some(refusal)));
+            }
+        } else {
             let asked = ask(&self.engine, line, Via::Stream, self.client.clone());
             self.outstanding.spawn(asked.answer());
         }
     }
 
     /// Whether the client took it.
-    async fn write(&mut self, answer: &[u8]) -> bool {
-        let written = tokio::time::timeout(WRITE_TIMEOUT, self.stream.write_all(answer)).await;
+    async fn write(&mut self, bytes: &[u8], patience: Duration) -> bool {
+        let written = tokio::time::timeout(patience, self.stream.write_all(bytes)).await;
         matches!(written, Ok(Ok(())))
+    }
+
+    /// Whether the client has closed the connection, and not only its own direction.
+    async fn is_gone(&self) -> bool {
+        let ready = self.stream.ready(Interest::WRITABLE).now_or_never();
+        matches!(ready, Some(Ok(ready)) if ready.is_write_closed())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{BufRead, BufReader, Read, Write};
-    use std::net::Shutdown;
-    use std::os::unix::net::UnixStream as Client;
-    use std::path::PathBuf;
-    use std::sync::mpsc;
-
-    use super::*;
-    use crate::engine::fake::Fake;
-
-    struct Served {
-        path: PathBuf,
-        stop: CancellationToken,
-        runtime: Option<tokio::runtime::Runtime>,
-        _engine: Fake,
-    }
-
-    impl Served {
-        fn new(name: &str, answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> Served {
-            let engine = Fake::start(answer);
-            let path = std::env::temp_dir().join(format!("pua-stream-{}-{name}", std::process::id()));
-            let _ = std::fs::remove_file(&path);
-            let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-            listener.set_nonblocking(true).unwrap();
-            let stop = CancellationToken::new();
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.spawn(serve(listener, engine.handle(), stop.clone()));
-            Served {
-                path,
-                stop,
-                runtime: Some(runtime),
-                _engine: engine,
-            }
-        }
-
-        fn connect(&self) -> Client {
-            Client::connect(&self.path).unwrap()
-        }
-    }
-
-    impl Drop for Served {
-        fn drop(&mut self) {
-            self.stop.cancel();
-            drop(self.runtime.take());
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-
-    /// The request between brackets, and a line end; nothing for `quiet`.
-    fn echo(payload: &[u8]) -> Option<Vec<u8>> {
-        let text = String::from_utf8_lossy(payload).into_owned();
-        (text != "quiet").then(|| format!("[{text}]\n").into_bytes())
-    }
-
-    fn lines(stream: Client) -> Vec<String> {
-        let mut lines: Vec<String> = BufReader::new(stream).lines().map(|l| l.unwrap()).collect();
-        lines.sort();
-        lines
-    }
-
-    #[test]
-    fn each_line_is_a_request_and_the_last_needs_no_line_end() {
-        let served = Served::new("lines", echo);
-        let mut stream = served.connect();
-        stream.write_all(b"a\r\n\n  \nquiet\nb\nc").unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(lines(stream), ["[a]", "[b]", "[c]"]);
-    }
-
-    #[test]
-    fn a_request_in_pieces() {
-        let served = Served::new("pieces", echo);
-        let mut stream = served.connect();
-        for piece in ["on", "e", "\n", "two\n"] {
-            stream.write_all(piece.as_bytes()).unwrap();
-        }
-        stream.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(lines(stream), ["[one]", "[two]"]);
-    }
-
-    #[test]
-    fn a_line_without_end_is_refused() {
-        let served = Served::new("endless", echo);
-        let mut stream = served.connect();
-        let mut writer = stream.try_clone().unwrap();
-        let thread = std::thread::spawn(move || {
-            let chunk = vec![b'x'; 64 * 1024];
-            while writer.write_all(&chunk).is_ok() {}
-        });
-        let mut answer = Vec::new();
-        // The connection is reset because there is more than was read.
-        let _ = stream.read_to_end(&mut answer);
-        assert!(answer.starts_with(b"{\"jsonrpc\":\"2.0\",\"error\""));
-        thread.join().unwrap();
-    }
-
-    #[test]
-    fn a_connection_too_many_is_told_so() {
-        let served = Served::new("full", echo);
-        let _all: Vec<Client> = (0..CONNECTIONS).map(|_| served.connect()).collect();
-        let answer = lines(served.connect());
-        assert!(answer[0].contains("too many connections"), "{answer:?}");
-    }
-
-    #[test]
-    fn what_is_under_way_is_answered_after_the_stop() {
-        let (asked, was_asked) = mpsc::channel();
-        let (go, may_go) = mpsc::channel::<()>();
-        let served = Served::new("stop", move |payload| {
-            asked.send(()).unwrap();
-            may_go.recv().unwrap();
-            echo(payload)
-        });
-        let mut stream = served.connect();
-        stream.write_all(b"late\n").unwrap();
-        was_asked.recv().unwrap();
-        served.stop.cancel();
-        go.send(()).unwrap();
-        assert_eq!(lines(stream), ["[late]"]);
-    }
-}
+mod tests;

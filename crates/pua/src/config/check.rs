@@ -13,6 +13,7 @@ use super::{
     Config, Credential, Datagram, DatagramListen, Durability, Fifo, Http, Log, LogFormat, LogLevel, Mi,
     OnStop, Publish, RUNTIME_DIR, Secret, Server, Sip, SipListen, Store, StoreUrl, Stream, address,
 };
+use crate::events::Bounds;
 
 /// Seconds that fit into an Expires header (RFC 3261 §20.19).
 const SECONDS: RangeInclusive<i64> = 0..=u32::MAX as i64;
@@ -28,6 +29,7 @@ impl Check<'_> {
             store: self.store(),
             mi: self.mi(),
             http: self.http(),
+            events: self.events(),
             credentials: self.credentials("credentials"),
             server: self.server(),
             log: self.log(),
@@ -130,6 +132,14 @@ impl Check<'_> {
         });
         let asked = self.settings.has_table("http");
         (!listen.is_empty()).then_some(Http { listen, asked })
+    }
+
+    fn events(&mut self) -> Bounds {
+        Bounds {
+            events: self.size("events.ring", 65_536, 1..=16_777_216),
+            bytes: self.size("events.ring_bytes", 64 * 1024 * 1024, 0..=1 << 40),
+            consumers: self.size("events.consumers", 512, 0..=65_536),
+        }
     }
 
     fn server(&mut self) -> Server {

@@ -67,6 +67,8 @@ pub(crate) struct Config {
     pub mi: Mi,
     /// `[http]`; `None`: no HTTP.
     pub http: Option<Http>,
+    /// `[events]`: the stream of events.
+    pub events: crate::events::Bounds,
     /// `[[credentials]]`: digest by realm; realm "" matches any.
     pub credentials: Vec<Credential>,
     /// `[server]`: the embedded presence server.

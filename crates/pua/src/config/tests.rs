@@ -89,6 +89,7 @@ fn the_examples_values_are_the_defaults() {
     let example = good(EXAMPLE);
     assert_eq!(example.sip, nothing.sip);
     assert_eq!(example.publish, nothing.publish);
+    assert_eq!(example.events, nothing.events);
     assert_eq!(example.server, nothing.server);
     assert_eq!(example.log, nothing.log);
     assert_eq!(example.http.unwrap().listen, nothing.http.unwrap().listen);

@@ -1,6 +1,7 @@
 //! The loop: takes what has arrived, a budget from each source, feeds the user agent, transmits,
 //! commits, and releases the answers.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +9,14 @@ use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
-use super::delivery::{deliver, tell};
+use super::delivery::deliver;
 use super::handle::{Control, Inbox, Submission};
 use super::orders::Orders;
 use super::store::{Memory, Store as _};
 use super::turn::{Held, Turn};
 use super::{Hooks, settings, statistics};
 use crate::config::{Config, OnStop};
+use crate::events::{Ask, Inlet};
 use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
@@ -53,9 +55,12 @@ pub(super) struct Daemon {
     pub(super) hooks: Hooks,
     pub(super) admin: Admin,
     pub(super) front_stop: tokio_util::sync::CancellationToken,
+    pub(super) inlet: Inlet,
     pub(super) counts: statistics::Counts,
     store: Memory,
     desk: Desk,
+    /// Questions of consumers of events: at most one of each.
+    asks: VecDeque<Ask>,
     turn: Turn,
     phase: Phase,
     /// `kill` was called.
@@ -76,6 +81,7 @@ pub(super) struct Parts {
     pub(super) resolver: Resolver,
     pub(super) hooks: Hooks,
     pub(super) front_stop: tokio_util::sync::CancellationToken,
+    pub(super) inlet: Inlet,
 }
 
 impl Daemon {
@@ -94,6 +100,8 @@ impl Daemon {
             resolver: parts.resolver,
             hooks: parts.hooks,
             front_stop: parts.front_stop,
+            inlet: parts.inlet,
+            asks: VecDeque::new(),
             counts: statistics::Counts::default(),
             store: Memory::default(),
             desk: Desk::default(),
@@ -170,6 +178,7 @@ impl Daemon {
             || self.fifo.as_ref().is_some_and(Fifo::pending)
             || !self.inbox.submissions.is_empty()
             || !self.turn.long.is_empty()
+            || !self.asks.is_empty()
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -207,6 +216,10 @@ impl Daemon {
         }
         if let Some(fifo) = &mut self.fifo {
             fifo.check(now, self.poll.registry(), false);
+        }
+        if let Some(ask) = self.asks.pop_front() {
+            // One a turn: a page takes a fraction of a millisecond.
+            ask.answer(&self.agent, self.turn.emitted);
         }
         self.transmit(now);
         self.release(now);
@@ -300,6 +313,7 @@ impl Daemon {
                 }
             }
             Control::Stop => self.begin_stop(now),
+            Control::Snapshot(ask) => self.asks.push_back(ask),
         }
     }
 
@@ -378,7 +392,7 @@ impl Daemon {
 
     fn release(&mut self, now: Instant) {
         let mut turn = std::mem::take(&mut self.turn);
-        let mut clock = None;
+        let (mut clock, mut told) = (None, false);
         turn.commit(&mut self.store, |held: &mut Held| {
             for (id, reply) in held.replies.drain(..) {
                 let clock = clock.get_or_insert_with(Clock::read);
@@ -393,9 +407,14 @@ impl Daemon {
                 }
             }
             for event in held.events.drain(..) {
-                tell(&event);
+                tracing::debug!(?event, "event");
+                self.inlet.push(*clock.get_or_insert_with(Clock::read), event);
+                told = true;
             }
         });
+        if told {
+            self.inlet.announce();
+        }
         self.turn = turn;
     }
 

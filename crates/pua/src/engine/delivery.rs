@@ -1,8 +1,6 @@
-//! Answers and events on their way out.
+//! Answers on their way out.
 
 use std::time::Instant;
-
-use pua_core::Event;
 
 use super::statistics;
 use crate::mi::{Datagrams, Outgoing, ReplyFifos, ReplyTo};
@@ -34,9 +32,4 @@ pub(super) fn deliver(
         (ReplyTo::Channel(reply), bytes) => drop(reply.send(bytes)),
         (_, None) | (ReplyTo::Nobody, _) => {}
     }
-}
-
-/// One line for the log; who is concerned is personal and stands at DEBUG only.
-pub(super) fn tell(event: &Event) {
-    tracing::debug!(?event, "publication");
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
+use crate::events::Ask;
 
 /// Requests that may wait in the channel; beyond it front-ends answer "busy" at once.
 pub(crate) const QUEUE: usize = 4096;
@@ -49,6 +50,8 @@ pub(crate) enum Control {
     Hangup,
     /// Stop gracefully; the second time at once.
     Stop,
+    /// A consumer of events wants to know what stands.
+    Snapshot(Ask),
     /// The resolver's answer.
     Resolved(Arc<str>, crate::sip::Resolved),
 }

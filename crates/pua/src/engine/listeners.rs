@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{ConfigFault, EngineHandle};
 use crate::config::{Config, SipListen};
+use crate::events::Feed;
 use crate::mi::{DatagramError, FifoError};
 use crate::sip::{self, Bound};
 
@@ -168,17 +169,18 @@ impl FrontEnds {
         self,
         runtime: &Runtime,
         engine: &EngineHandle,
+        feed: &Feed,
         stop: &CancellationToken,
     ) -> anyhow::Result<Tasks> {
         let tracker = TaskTracker::new();
         let inside = runtime.handle();
         for listener in self.http {
-            let serve = crate::http::serve(listener, engine.clone(), stop.clone());
+            let serve = crate::http::serve(listener, engine.clone(), feed.clone(), stop.clone());
             tracker.spawn_on(serve, inside);
         }
         let mut files = Vec::new();
         for (path, listener) in self.stream {
-            let serve = crate::stream::serve(listener, engine.clone(), stop.clone());
+            let serve = crate::stream::serve(listener, engine.clone(), feed.clone(), stop.clone());
             tracker.spawn_on(serve, inside);
             files.push(path);
         }

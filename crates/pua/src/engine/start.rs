@@ -10,11 +10,12 @@ use pua_core::UserAgent;
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, Parts, TOKEN_BELL, answer_to};
-use super::handle::{Bell, EngineHandle};
+use super::handle::{Bell, Control, EngineHandle};
 use super::listeners::{self, FrontEnds};
 use super::ready::ReadyFile;
 use super::{Hooks, Ready, settings, signals};
 use crate::config::Config;
+use crate::events;
 use crate::mi::{self, Datagrams, Fifo, ReplyFifos};
 use crate::server::PresenceServer;
 use crate::sip::{Families, Resolver, SipIo};
@@ -80,7 +81,11 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     }
 
     let front_stop = CancellationToken::new();
-    let tasks = front_ends.start(&front, &handle, &front_stop)?;
+    let asking = handle.clone();
+    let (inlet, feed) = events::stream(config.events, front.handle(), move |ask| {
+        asking.order(Control::Snapshot(ask));
+    });
+    let tasks = front_ends.start(&front, &handle, &feed, &front_stop)?;
     let on_ready = hooks.on_ready.take();
     let mut daemon = Daemon::new(Parts {
         poll,
@@ -95,6 +100,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         resolver,
         hooks,
         front_stop: front_stop.clone(),
+        inlet,
     });
     daemon.restore()?;
     let file = ready_file

@@ -28,6 +28,8 @@ pub(crate) struct Turn {
     pub(crate) requests: Vec<Arrived>,
     /// Those that take long to answer.
     pub(crate) long: VecDeque<Arrived>,
+    /// Events that the user agent has made so far, also those that wait for a commit.
+    pub(crate) emitted: u64,
     changes: Vec<Change>,
     held: Held,
     number: u64,
@@ -44,7 +46,10 @@ impl Turn {
                 Output::Resolve(query) => self.queries.push(query),
                 Output::Persist(change) => self.changes.push(change),
                 Output::Reply(id, reply) => self.held.replies.push((id, reply)),
-                Output::Event(event) => self.held.events.push(event),
+                Output::Event(event) => {
+                    self.emitted += 1;
+                    self.held.events.push(event);
+                }
             }
         }
     }

@@ -65,5 +65,5 @@ pub(crate) use consumer::{Consumer, Item, Start};
 pub(crate) use cursor::Cursor;
 pub(crate) use feed::{Bounds, Feed, Figures, Inlet, TooManyConsumers, stream};
 pub(crate) use filter::{Filter, Kind};
-pub(crate) use request::{BadRequest, Request};
+pub(crate) use request::{BadRequest, Request, cursor};
 pub(crate) use snapshot::Ask;

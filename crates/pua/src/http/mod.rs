@@ -1,9 +1,11 @@
-//! The HTTP listener: JSON-RPC on `/mi`, `/RPC` and `/jsonrpc`, health, metrics, and a page that
-//! says what runs here.
+//! The HTTP listener: JSON-RPC on `/mi`, `/RPC` and `/jsonrpc`, the stream of events on
+//! `/v1/events`, health, metrics, and a page that says what runs here.
 //!
 //! Slow and idle clients are bounded: 30 s for the head of a request (the next one of a kept
-//! connection too), 30 s for its body, 1 MiB, 1024 connections.
+//! connection too), 30 s for its body, 1 MiB, a minute without reading its answer, 1024
+//! connections.
 
+mod events;
 mod metrics;
 mod pages;
 mod rpc;
@@ -21,18 +23,27 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::engine::{ClientKey, EngineHandle};
+use crate::events::Feed;
 
 /// Bytes of a request's body at most.
 const BODY: usize = 1024 * 1024;
 /// How long a client may take for the head, and again for the body, of a request.
 const SLOW: Duration = Duration::from_secs(30);
+/// How long a client may leave what was sent to it unacknowledged, or its window closed.
+const UNREAD: Duration = Duration::from_secs(60);
 /// Connections at a time.
 const CONNECTIONS: usize = 1024;
 
 /// Serves one listener until `stop` is cancelled; then answers what is under way and returns.
-pub(crate) async fn serve(listener: std::net::TcpListener, engine: EngineHandle, stop: CancellationToken) {
+pub(crate) async fn serve(
+    listener: std::net::TcpListener,
+    engine: EngineHandle,
+    feed: Feed,
+    stop: CancellationToken,
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -40,7 +51,12 @@ pub(crate) async fn serve(listener: std::net::TcpListener, engine: EngineHandle,
             return;
         }
     };
-    let router = router(engine);
+    let upgraded = TaskTracker::new();
+    let router = router(Shared {
+        engine,
+        feed,
+        upgraded: upgraded.clone(),
+    });
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -59,26 +75,32 @@ pub(crate) async fn serve(listener: std::net::TcpListener, engine: EngineHandle,
         }
     }
     while connections.join_next().await.is_some() {}
+    upgraded.close();
+    upgraded.wait().await;
 }
 
 /// What the handlers share.
 #[derive(Clone)]
 struct Shared {
     engine: EngineHandle,
+    feed: Feed,
+    /// Connections that speak no HTTP any more.
+    upgraded: TaskTracker,
 }
 
-fn router(engine: EngineHandle) -> Router {
+fn router(shared: Shared) -> Router {
     let rpc = any(rpc::handle);
     Router::new()
         .route("/mi", rpc.clone())
         .route("/RPC", rpc.clone())
         .route("/jsonrpc", rpc)
+        .route("/v1/events", get(events::handle))
         .route("/metrics", get(metrics::handle))
         .route("/healthz", get(pages::health))
         .route("/readyz", get(pages::ready))
         .route("/", get(pages::front))
         .fallback(pages::not_found)
-        .with_state(Shared { engine })
+        .with_state(shared)
 }
 
 /// Who asks, for the handlers.
@@ -91,6 +113,8 @@ fn client_key(request: &Request) -> ClientKey {
 async fn connection(stream: TcpStream, client: SocketAddr, router: Router, stop: CancellationToken) {
     // Answers are small, and scripts wait for them.
     let _ = stream.set_nodelay(true);
+    // Else a client that reads no more, or has vanished, would stay for ever.
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
     let service = TowerToHyperService::new(router.layer(Extension(client)));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -98,7 +122,8 @@ async fn connection(stream: TcpStream, client: SocketAddr, router: Router, stop:
         // A client that has said all, such as `nc -N`, still wants its answer.
         .half_close(true)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -87,7 +87,7 @@ fn refuse(status: StatusCode) -> Response {
 
 /// A browser tells whose page sends a request. Nobody is asked for a password here, so the page of
 /// a stranger in the operator's browser must not publish.
-fn is_foreign_page(headers: &HeaderMap) -> bool {
+pub(super) fn is_foreign_page(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return false;
     };

@@ -1,6 +1,6 @@
 //! HTTP as clients speak it, against an engine that answers with what it was asked.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
@@ -8,12 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::engine::fake::Fake;
+use crate::events::test_feed::{TestFeed, bounds};
+use crate::events::{Filter, Start};
 
 /// A served listener, stopped at the end.
 struct Served {
     address: SocketAddr,
     stop: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
+    events: Option<TestFeed>,
     _engine: Fake,
 }
 
@@ -29,11 +32,14 @@ impl Served {
             .enable_all()
             .build()
             .unwrap();
-        runtime.spawn(serve(listener, engine.handle(), stop.clone()));
+        let events = TestFeed::on(runtime.handle(), bounds(64));
+        let feed = events.feed.clone();
+        runtime.spawn(serve(listener, engine.handle(), feed, stop.clone()));
         Served {
             address,
             stop,
             runtime: Some(runtime),
+            events: Some(events),
             _engine: engine,
         }
     }
@@ -237,4 +243,138 @@ fn what_is_under_way_is_answered_after_the_stop() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert_eq!(status(&answer), "200");
+}
+
+/// Reads lines up to one with this beginning; the rest of it.
+fn line(reader: &mut impl BufRead, beginning: &str) -> String {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert!(
+            reader.read_line(&mut line).unwrap() > 0,
+            "the stream ends before {beginning}"
+        );
+        if let Some(rest) = line.strip_prefix(beginning) {
+            return rest.trim_end().to_owned();
+        }
+    }
+}
+
+fn data(reader: &mut impl BufRead) -> Value {
+    serde_json::from_str(&line(reader, "data: ")).unwrap()
+}
+
+#[test]
+fn events_by_server_sent_events_and_on_from_the_last_one_seen() {
+    let mut served = Served::new(echo);
+    let get = |served: &Served, more: &str| {
+        let mut stream = served.connect();
+        write!(
+            stream,
+            "GET /v1/events?kind=publication HTTP/1.1\r\nHost: h\r\n{more}\r\n"
+        )
+        .unwrap();
+        BufReader::new(stream)
+    };
+    let mut reader = get(&served, "");
+    assert_eq!(line(&mut reader, "HTTP/1.1 "), "200 OK");
+    assert_eq!(line(&mut reader, "content-type: "), "text/event-stream");
+    let events = served.events.as_mut().unwrap();
+    events.grant(&["sip:a@h"]);
+    events.answer(0, &["sip:a@h"], None);
+    let told: Vec<Value> = (0..3).map(|_| data(&mut reader)).collect();
+    let types: Vec<&Value> = told.iter().map(|event| &event["type"]).collect();
+    assert_eq!(types, ["snapshot_begin", "publication", "snapshot_end"]);
+    events.grant(&["sip:b@h", "sip:c@h"]);
+    let last = line(&mut reader, "id: ");
+    assert_eq!(data(&mut reader)["cursor"], last.as_str());
+
+    let mut again = get(&served, &format!("Last-Event-ID: {last}\r\n"));
+    assert_eq!(data(&mut again)["presentity"], "sip:c@h");
+    served.stop.cancel();
+    drop(served.events.take());
+    let mut rest = String::new();
+    again.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
+}
+
+#[test]
+fn events_that_cannot_be_say_why() {
+    let served = Served::new(echo);
+    let get = |query: &str, more: &str| {
+        served.exchange(&[&format!(
+            "GET /v1/events{query} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{more}\r\n"
+        )])
+    };
+    let answer = get("?kind=gaps", "");
+    assert_eq!(status(&answer), "400");
+    let error: Value = serde_json::from_str(body(&answer)).unwrap();
+    assert!(
+        error["error"]["message"].as_str().unwrap().contains("gaps"),
+        "{error}"
+    );
+    assert_eq!(status(&get("", "Last-Event-ID: what\r\n")), "400");
+    assert_eq!(status(&get("", "Origin: http://other.example\r\n")), "403");
+    assert_eq!(
+        status(&get("", "Origin: http://other.example\r\nUpgrade: websocket\r\n")),
+        "403"
+    );
+    let feed = &served.events.as_ref().unwrap().feed;
+    let _seats: Vec<_> = (0..8)
+        .map(|_| feed.attach(Filter::default(), Start::SNAPSHOT).unwrap())
+        .collect();
+    assert_eq!(status(&get("", "")), "503");
+}
+
+/// One unmasked frame: its first byte and its payload.
+fn frame(reader: &mut impl Read) -> (u8, Vec<u8>) {
+    let mut head = [0; 2];
+    reader.read_exact(&mut head).unwrap();
+    let length = match head[1] {
+        126 => {
+            let mut more = [0; 2];
+            reader.read_exact(&mut more).unwrap();
+            usize::from(u16::from_be_bytes(more))
+        }
+        length => usize::from(length),
+    };
+    let mut payload = vec![0; length];
+    reader.read_exact(&mut payload).unwrap();
+    (head[0], payload)
+}
+
+#[test]
+fn events_over_a_web_socket() {
+    let mut served = Served::new(echo);
+    let mut stream = served.connect();
+    write!(
+        stream,
+        "GET /v1/events?snapshot=false HTTP/1.1\r\nHost: h\r\nOrigin: http://h\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    assert_eq!(line(&mut reader, "HTTP/1.1 "), "101 Switching Protocols");
+    assert_eq!(
+        line(&mut reader, "sec-websocket-accept: "),
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
+    while line(&mut reader, "") != "" {}
+    let text = |(kind, payload): (u8, Vec<u8>)| -> Value {
+        assert_eq!(kind, 0x81);
+        serde_json::from_slice(&payload).unwrap()
+    };
+    assert_eq!(text(frame(&mut reader))["type"], "attached");
+    // A ping is answered, a text is not.
+    stream
+        .write_all(&[0x89, 0x81, 0, 0, 0, 0, b'x', 0x81, 0x81, 0, 0, 0, 0, b'y'])
+        .unwrap();
+    assert_eq!(frame(&mut reader), (0x8a, b"x".to_vec()));
+    served.events.as_mut().unwrap().grant(&["sip:a@h", "sip:b@h"]);
+    assert_eq!(text(frame(&mut reader))["seq"], 1);
+    assert_eq!(text(frame(&mut reader))["presentity"], "sip:b@h");
+    served.stop.cancel();
+    drop(served.events.take());
+    let (kind, payload) = frame(&mut reader);
+    assert_eq!((kind, &payload[..2]), (0x88, &1001_u16.to_be_bytes()[..]));
 }
