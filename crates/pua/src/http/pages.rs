@@ -24,6 +24,7 @@ const FRONT: &str = concat!(
 <ul>
 <li><code>POST /mi</code>, <code>/RPC</code>, <code>/jsonrpc</code>: commands as JSON-RPC 2.0</li>
 <li><a href="/metrics">/metrics</a>: statistics for Prometheus</li>
+<li><a href="/v1/events">/v1/events</a>: what happens, as Server-Sent Events or over a WebSocket</li>
 <li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>: whether it lives, whether it serves</li>
 </ul>
 <p>What is published now, from a shell:</p>
