@@ -7,7 +7,11 @@
 #[allow(dead_code, reason = "the bench needs a part of the program only")]
 mod clock;
 #[path = "../src/events/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the bench needs a part of the program only")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the bench needs a part of the program only"
+)]
 mod events;
 
 use std::sync::Arc;
@@ -114,6 +118,26 @@ fn render(bencher: Bencher<'_, '_>) {
                 black_box(item.json(false));
             }
         });
+}
+
+/// From the engine's thread to a consumer that waits on another one, and back.
+#[divan::bench]
+fn hand_over(bencher: Bencher<'_, '_>) {
+    let runtime = runtime();
+    let (mut inlet, feed) = stream(&runtime);
+    let (event, clock) = (state(), Clock::read());
+    let mut consumer = attach(&feed, Filter::default());
+    let (taken, was_taken) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        while let Some(item) = consumer.next().await {
+            let _ = taken.send(item);
+        }
+    });
+    bencher.bench_local(|| {
+        inlet.push(clock, event.clone());
+        inlet.announce();
+        was_taken.recv()
+    });
 }
 
 /// A further consumer, with and without a filter that lets nothing through.

@@ -61,9 +61,11 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) mod test_feed;
 
+#[allow(unused_imports, reason = "what carriers need")]
 pub(crate) use consumer::{Consumer, Item, Start};
 pub(crate) use cursor::Cursor;
-pub(crate) use feed::{Bounds, Feed, Figures, Inlet, TooManyConsumers, stream};
+pub(crate) use feed::{Bounds, Feed, Inlet, stream};
+#[allow(unused_imports, reason = "what carriers need")]
 pub(crate) use filter::{Filter, Kind};
 pub(crate) use request::{BadRequest, Request, cursor};
 pub(crate) use snapshot::Ask;

@@ -359,7 +359,7 @@ fn events_over_a_web_socket() {
         line(&mut reader, "sec-websocket-accept: "),
         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     );
-    while line(&mut reader, "") != "" {}
+    while !line(&mut reader, "").is_empty() {}
     let text = |(kind, payload): (u8, Vec<u8>)| -> Value {
         assert_eq!(kind, 0x81);
         serde_json::from_slice(&payload).unwrap()

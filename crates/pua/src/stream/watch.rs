@@ -97,13 +97,12 @@ impl Watch {
             return Some(answer);
         }
         let mut lines = Vec::new();
-        let mut next = watch.consumer.next().await;
-        if next.is_none() {
-            return None;
-        }
-        while let Some(item) = next {
+        let first = watch.consumer.next().await?;
+        watch.write(&mut lines, &first);
+        while lines.len() < CHUNK
+            && let Some(item) = watch.consumer.try_next()
+        {
             watch.write(&mut lines, &item);
-            next = (lines.len() < CHUNK).then(|| watch.consumer.try_next()).flatten();
         }
         Some(lines)
     }

@@ -1,8 +1,9 @@
 //! What a consumer is told, and when it can go on.
 
 use super::*;
+use crate::events::Request;
+use crate::events::feed::TooManyConsumers;
 use crate::events::test_feed::{TestFeed, bounds};
-use crate::events::{Request, TooManyConsumers};
 
 /// Type and presentity, or for a gap the numbers; `*` for a row of a snapshot; `@` and the number
 /// where one can go on.
