@@ -99,9 +99,8 @@ impl Ask {
                     let name = view.name.clone();
                     page.rows.push(Row::Subscription(Box::new(view)));
                     if presentity.is_none() {
-                        let known = agent.states(Some(&name.presentity)).into_iter();
-                        let its = known.filter(|state| state.name == name);
-                        page.rows.extend(its.map(|state| Row::State(Box::new(state))));
+                        let known = agent.states_of(&name).into_iter();
+                        page.rows.extend(known.map(|state| Row::State(Box::new(state))));
                     }
                 }
             }
