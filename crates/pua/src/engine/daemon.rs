@@ -394,6 +394,12 @@ impl Daemon {
         let mut turn = std::mem::take(&mut self.turn);
         let (mut clock, mut told) = (None, false);
         turn.commit(&mut self.store, |held: &mut Held| {
+            // Before the replies: who is told that something is done finds it in the stream.
+            for event in held.events.drain(..) {
+                tracing::debug!(?event, "event");
+                self.inlet.push(*clock.get_or_insert_with(Clock::read), event);
+                told = true;
+            }
             for (id, reply) in held.replies.drain(..) {
                 let clock = clock.get_or_insert_with(Clock::read);
                 if let Some(answer) = self.desk.settle(clock, id, reply) {
@@ -405,11 +411,6 @@ impl Daemon {
                         &mut self.counts,
                     );
                 }
-            }
-            for event in held.events.drain(..) {
-                tracing::debug!(?event, "event");
-                self.inlet.push(*clock.get_or_insert_with(Clock::read), event);
-                told = true;
             }
         });
         if told {
