@@ -24,6 +24,8 @@ pub(crate) mod limits {
     pub(crate) const DEPTH: usize = 64;
     /// Attributes and namespace declarations of one element.
     pub(crate) const ATTRIBUTES: usize = 64;
+    /// Octets of a namespace: an element that is passed on carries its own, wherever it was declared.
+    pub(crate) const NAMESPACE: usize = 256;
     /// Namespace declarations of a document.
     pub(crate) const NAMESPACES: usize = 1024;
 }

@@ -419,6 +419,10 @@ fn cpidf_05_priority_of_a_contact() {
         {"id": "t", "contact": {"uri": "sip:a@b", "priority": 1.5}}]}))
     .unwrap_err();
     assert_eq!(error.path.as_deref(), Some("tuples[0].contact.priority"));
+    for uri in ["sip:a@[2001:db8::1]:5060", "sips:[::1]", "http://[::1]/x"] {
+        let value = json!({"entity": "sip:a@b", "tuples": [{"id": "t", "contact": {"uri": uri}}]});
+        assert_eq!(read(&written(&made(&value))).to_json(), value);
+    }
     assert!(
         refused(&json!({"entity": "sip:a@b", "tuples": [{"id": "t", "contact": {"uri": "sip:a b"}}]}))
             .starts_with("tuples[0].contact.uri: \"sip:a b\" is not a URI")

@@ -162,7 +162,8 @@ pub(crate) fn is_uri(text: &str) -> bool {
     !text.is_empty() && escaped && plain && scheme && !brackets && text.matches('#').count() < 2
 }
 
-/// Whether the only brackets stand round what can be an IPv6 address behind `//`, where the grammar of URIs has them.
+/// Whether the only brackets stand round what can be an IPv6 address, where a URI of `//` or of SIP has its host. The
+/// grammar that libxml2 checks xs:anyURI by has no brackets in the latter; SIP does (RFC 3261 §25.1).
 fn is_address_reference(text: &str) -> bool {
     let Some((before, rest)) = text.split_once('[') else {
         return false;
@@ -170,10 +171,7 @@ fn is_address_reference(text: &str) -> bool {
     let Some((address, after)) = rest.split_once(']') else {
         return false;
     };
-    (before.ends_with("//")
-        || before
-            .rsplit_once("//")
-            .is_some_and(|(_, user)| user.ends_with('@')))
+    before.ends_with(['/', '@', ':'])
         && address
             .bytes()
             .all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.')

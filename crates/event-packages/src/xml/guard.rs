@@ -39,6 +39,7 @@ pub(crate) fn guard(text: &str) -> Result<(), DocumentError> {
                 let over = [
                     ("attributes of one element", tag.attributes, limits::ATTRIBUTES),
                     ("namespace declarations", namespaces, limits::NAMESPACES),
+                    ("octets of a namespace", tag.longest, limits::NAMESPACE),
                     ("levels of elements", depth, limits::DEPTH),
                 ];
                 if let Some((what, _, limit)) = over.into_iter().find(|(_, count, limit)| count > limit) {
@@ -68,6 +69,8 @@ struct Tag {
     length: Option<usize>,
     attributes: usize,
     namespaces: usize,
+    /// Octets of the longest namespace it declares.
+    longest: usize,
     empty: bool,
 }
 
@@ -76,6 +79,7 @@ fn tag(bytes: &[u8]) -> Tag {
         length: None,
         attributes: 0,
         namespaces: 0,
+        longest: 0,
         empty: false,
     };
     let mut at = 0;
@@ -90,9 +94,15 @@ fn tag(bytes: &[u8]) -> Tag {
             Some(&quote) => {
                 tag.attributes += 1;
                 let name = bytes.get(at..here).unwrap_or_default();
-                tag.namespaces += usize::from(memchr::memmem::find(name, b"xmlns").is_some());
+                let declares = memchr::memmem::find(name, b"xmlns").is_some();
+                tag.namespaces += usize::from(declares);
                 match memchr::memchr(quote, bytes.get(here + 1..).unwrap_or_default()) {
-                    Some(end) => at = here + 1 + end + 1,
+                    Some(end) => {
+                        at = here + 1 + end + 1;
+                        if declares {
+                            tag.longest = tag.longest.max(end);
+                        }
+                    }
                     None => return tag,
                 }
             }

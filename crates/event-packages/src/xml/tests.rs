@@ -42,6 +42,12 @@ fn numbers_are_bounded() {
     ));
     let declared = format!("<r>{}</r>", "<a xmlns='u'/>".repeat(limits::NAMESPACES + 1));
     assert!(matches!(kind(&declared), ErrorKind::TooMany { .. }));
+    let long = |n: usize| format!("<a xmlns:x='{}'/>", "u".repeat(n));
+    assert!(parse(&long(limits::NAMESPACE)).is_ok());
+    assert!(matches!(
+        kind(&long(limits::NAMESPACE + 1)),
+        ErrorKind::TooMany { .. }
+    ));
     let nodes = format!("<r>{}</r>", "<a/>".repeat(limits::NODES as usize));
     assert!(matches!(kind(&nodes), ErrorKind::TooMany { what: "nodes", .. }));
     let large = format!("<r>{}</r>", " ".repeat(limits::OCTETS));
