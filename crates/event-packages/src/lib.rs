@@ -56,7 +56,7 @@ pub use finding::{Finding, Severity};
 pub use note::Note;
 pub use package::{BadPackage, Package};
 pub use registry::{Registration, registrations};
-pub use stamp::stamped;
+pub use stamp::{split_at_version, stamped};
 pub use summary::{Availability, Call, MessagesWaiting, Summary};
 pub use time::{BadTimestamp, Timestamp};
 pub use versioned::Extent;

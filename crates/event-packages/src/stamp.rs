@@ -12,6 +12,17 @@ use crate::{dialog_info, document, reginfo, watcherinfo};
 /// The document with this `version` and `state="full"` at its root, all else as it was. `None`: a type whose documents
 /// have no version, or a document that cannot be read, which is passed on as it is.
 pub fn stamped(content_type: &str, body: &[u8], version: u32) -> Option<Vec<u8>> {
+    let (before, after) = split_at_version(content_type, body)?;
+    Some(
+        [&before, version.to_string().as_str(), &after]
+            .concat()
+            .into_bytes(),
+    )
+}
+
+/// What comes before the version number and what after it, with `state="full"`: for documents that go to many watchers,
+/// each with a number of its own. `None` as for [`stamped`].
+pub fn split_at_version(content_type: &str, body: &[u8]) -> Option<(String, String)> {
     let media_type = document::media_type(content_type);
     let formats = [
         (dialog_info::CONTENT_TYPE, dialog_info::ROOT),
@@ -30,33 +41,53 @@ pub fn stamped(content_type: &str, body: &[u8], version: u32) -> Option<Vec<u8>>
     if !root.is(namespace, name) {
         return None;
     }
-    let version = version.to_string();
-    let mut edits = [
-        edit(root, text, "version", &version)?,
-        edit(root, text, "state", "full")?,
-    ];
-    edits.sort_by_key(|(range, _)| range.start);
-    let mut out = String::with_capacity(text.len() + 32);
-    let mut at = 0;
-    for (range, new) in edits {
-        out.push_str(text.get(at..range.start)?);
-        out.push_str(&new);
-        at = range.end;
+    let version = place(root, text, "version")?;
+    let state = place(root, text, "state")?;
+    let piece = |from: usize, to: usize| text.get(from..to);
+    if version.octets.start <= state.octets.start {
+        let between = piece(version.octets.end, state.octets.start)?;
+        let rest = piece(state.octets.end, text.len())?;
+        let before = [piece(0, version.octets.start)?, version.before].concat();
+        let after = [version.after, between, state.before, "full", state.after, rest];
+        Some((before, after.concat()))
+    } else {
+        let between = piece(state.octets.end, version.octets.start)?;
+        let rest = piece(version.octets.end, text.len())?;
+        let start = piece(0, state.octets.start)?;
+        let before = [start, state.before, "full", state.after, between, version.before];
+        Some((before.concat(), [version.after, rest].concat()))
     }
-    out.push_str(text.get(at..)?);
-    Some(out.into_bytes())
 }
 
-/// Which octets give way to which text, so that the attribute has this value.
-fn edit(root: Node<'_, '_>, text: &str, name: &str, value: &str) -> Option<(Range<usize>, String)> {
+/// Where the value of an attribute goes.
+struct Place {
+    /// What gives way.
+    octets: Range<usize>,
+    before: &'static str,
+    after: &'static str,
+}
+
+/// The place of an attribute of the root; one that is not there comes behind the element's name.
+fn place(root: Node<'_, '_>, text: &str, name: &str) -> Option<Place> {
     if let Some(attribute) = root.attribute_node(name) {
-        return Some((attribute.range_value(), value.to_owned()));
+        return Some(Place {
+            octets: attribute.range_value(),
+            before: "",
+            after: "",
+        });
     }
-    // behind the element's name
     let start = root.range().start;
     let tag = text.get(start..)?;
     let at = start + tag.find(|c: char| c == '>' || c == '/' || xml::BLANKS.contains(&c))?;
-    Some((at..at, format!(" {name}=\"{value}\"")))
+    Some(Place {
+        octets: at..at,
+        before: if name == "version" {
+            " version=\""
+        } else {
+            " state=\""
+        },
+        after: "\"",
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +115,14 @@ mod tests {
         assert_eq!(
             stamp("<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\"/>").unwrap(),
             "<dialog-info version=\"42\" state=\"full\" xmlns=\"urn:ietf:params:xml:ns:dialog-info\"/>"
+        );
+        assert_eq!(
+            stamp("<dialog-info state='partial'/>").unwrap(),
+            "<dialog-info version=\"42\" state='full'/>"
+        );
+        assert_eq!(
+            stamp("<dialog-info state='partial' entity='' version=''/>").unwrap(),
+            "<dialog-info state='full' entity='' version='42'/>"
         );
         assert_eq!(stamp("<list/>"), None);
         assert_eq!(stamp("<dialog-info"), None);

@@ -1,8 +1,9 @@
 //! Composition: from all the documents published for a presentity to the one that watchers get
 //! (RFC 3903 §3, "composition policy").
 //!
-//! * One document of a package goes out byte for byte, except `dialog`, whose version numbers
-//!   count per subscription (RFC 4235 §4.1).
+//! * One document of a package goes out byte for byte, except for `version` and `state` of dialog-info,
+//!   reginfo and watcherinfo: versions count per subscription (RFC 4235 §4.1, RFC 3680 §5.1,
+//!   RFC 3858 §3), and what goes out tells everything.
 //! * Several PIDF documents are put side by side: all tuples, then all notes, then persons,
 //!   devices and whatever else. Of elements of the same kind and id the one published last stays:
 //!   a publisher that lost its entity-tag and began anew replaces what it left behind.
@@ -75,10 +76,18 @@ impl Composed {
     }
 
     fn alone(document: &Document) -> Composed {
-        Composed {
-            content_type: Some(document.content_type.clone()),
-            head: document.body.clone(),
-            tail: None,
+        let content_type = Some(document.content_type.clone());
+        match event_packages::split_at_version(&document.content_type, &document.body) {
+            Some((head, tail)) => Composed {
+                content_type,
+                head: head.into(),
+                tail: Some(tail.into()),
+            },
+            None => Composed {
+                content_type,
+                head: document.body.clone(),
+                tail: None,
+            },
         }
     }
 

@@ -133,6 +133,37 @@ fn rfc_4235_section_4_1_versions_count_per_subscription() {
     assert_ne!(composed.body(7), composed.body(8));
 }
 
+/// CREG-01, CWI-01: versions of other packages count per subscription too, all else goes out as it was published.
+#[test]
+fn rfc_3680_section_5_1_versions_count_per_subscription() {
+    for (content_type, root) in [
+        ("application/reginfo+xml", "reginfo"),
+        ("Application/WatcherInfo+XML; charset=utf-8", "watcherinfo"),
+    ] {
+        let body = |version: &str, state: &str| {
+            format!(
+                "<?xml version=\"1.0\"?><a:{root} state='{state}' xmlns:a=\"urn:ietf:params:xml:ns:{root}\" version=\"{version}\"><x/></a:{root}>"
+            )
+        };
+        let one = Document {
+            content_type: content_type.into(),
+            body: body("3", "partial").into(),
+        };
+        let composed = compose(policy(Kind::Opaque), &[&one]);
+        assert_eq!(text(&composed), body("7", "full"));
+        assert_eq!(composed.body(8), body("8", "full"));
+        assert_eq!(composed.content_type.as_deref(), Some(content_type));
+    }
+    let other = Document {
+        content_type: "application/x+xml".into(),
+        body: "<x version='3'/>".into(),
+    };
+    assert_eq!(
+        text(&compose(policy(Kind::Opaque), &[&other])),
+        "<x version='3'/>"
+    );
+}
+
 #[test]
 fn nothing_published_is_a_neutral_document() {
     assert!(merged(Kind::Presence, &[]).contains("<basic>closed</basic>"));
