@@ -148,7 +148,10 @@ pub(super) fn outcome(
         code,
         reason,
         origin,
-        state: state_of(subscription),
+        state: match next {
+            Next::Ended => SubscriptionState::Terminated,
+            _ => state_of(subscription),
+        },
         termination: subscription.termination.clone(),
         expires: None,
         states: Vec::new(),
