@@ -11,7 +11,8 @@ use super::source::{Setting, Value};
 use super::values::{self, Reason};
 use super::{
     Config, Credential, Datagram, DatagramListen, Durability, Fifo, Http, Log, LogFormat, LogLevel, Mi,
-    OnStop, Publish, RUNTIME_DIR, Secret, Server, Sip, SipListen, Store, StoreUrl, Stream, address,
+    OnStop, Publish, RUNTIME_DIR, Secret, Server, Sip, SipListen, Store, StoreUrl, Stream, Subscribe,
+    address,
 };
 use crate::events::Bounds;
 
@@ -26,6 +27,7 @@ impl Check<'_> {
             presence_server: self.parsed("presence_server", values::sip_uri),
             sip: self.sip(),
             publish: self.publish(),
+            subscribe: self.subscribe(),
             store: self.store(),
             mi: self.mi(),
             http: self.http(),
@@ -74,6 +76,20 @@ impl Check<'_> {
             min_interval: Duration::from_millis(self.unsigned("publish.min_interval_ms", 0, 0..=3_600_000)),
             max_publications: self.size("publish.max_publications", 2_000_000, 1..=100_000_000),
             max_body: self.size("publish.max_body", 256 * 1024, 1..=1024 * 1024),
+        }
+    }
+
+    fn subscribe(&mut self) -> Subscribe {
+        let default_expires = self.unsigned("subscribe.default_expires", 0, SECONDS);
+        Subscribe {
+            proxy: self.parsed("subscribe.proxy", values::sip_uri),
+            default_expires: u32::try_from(default_expires).ok().filter(|seconds| *seconds > 0),
+            eventlist: self.boolean("subscribe.eventlist", true),
+            dialogs_through_proxy: self.boolean("subscribe.dialogs_through_proxy", false),
+            lenient_refresh: self.boolean("subscribe.lenient_refresh", false),
+            lenient_state: self.boolean("subscribe.lenient_state", false),
+            max_subscriptions: self.size("subscribe.max_subscriptions", 1_000_000, 1..=100_000_000),
+            max_dialogs: self.size("subscribe.max_dialogs", 16, 1..=1000),
         }
     }
 
@@ -261,6 +277,14 @@ impl Check<'_> {
             let what = format!("is above publish.default_expires ({})", publish.default_expires);
             let hint = "min_expires wins".to_owned();
             self.warn("publish.min_expires", &what, hint);
+        }
+        if config.subscribe.dialogs_through_proxy
+            && config.subscribe.proxy.is_none()
+            && config.presence_server.is_none()
+        {
+            let what = "is true, but there is no proxy to send requests through";
+            let hint = "set subscribe.proxy or presence_server".to_owned();
+            self.warn("subscribe.dialogs_through_proxy", what, hint);
         }
         if config.server.min_expires > config.server.max_expires {
             let what = format!("is above server.max_expires ({})", config.server.max_expires);

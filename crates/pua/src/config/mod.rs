@@ -55,12 +55,15 @@ impl std::fmt::Debug for Secret {
 pub(crate) struct Config {
     /// The file it was read from; `None`: defaults and environment only.
     pub file: Option<PathBuf>,
-    /// The next hop of every PUBLISH, a SIP URI; `None`: by the presentity's domain.
+    /// The next hop of every PUBLISH, and of SUBSCRIBE unless it has its own, a SIP URI; `None`: by
+    /// the presentity's domain.
     pub presence_server: Option<String>,
     /// `[sip]`
     pub sip: Sip,
     /// `[publish]`
     pub publish: Publish,
+    /// `[subscribe]`
+    pub subscribe: Subscribe,
     /// `[store]`
     pub store: Store,
     /// `[mi]`
@@ -107,6 +110,28 @@ pub(crate) struct Publish {
     pub max_publications: usize,
     /// Bytes of a document at most.
     pub max_body: usize,
+}
+
+/// How subscriptions are made and kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscribe {
+    /// The next hop of every SUBSCRIBE, a SIP URI; `None`: the presence server.
+    pub proxy: Option<String>,
+    /// The Expires asked for when the application leaves it open, in seconds; `None`: the event
+    /// package's own.
+    pub default_expires: Option<u32>,
+    /// Whether resource lists are understood (`Supported: eventlist`, RFC 4662 §4.1).
+    pub eventlist: bool,
+    /// Whether requests within dialogs go through the proxy as well.
+    pub dialogs_through_proxy: bool,
+    /// Whether a notifier that answers a refresh but sends no NOTIFY counts as alive.
+    pub lenient_refresh: bool,
+    /// Whether a NOTIFY without Subscription-State counts as `active`.
+    pub lenient_state: bool,
+    /// Subscriptions held at most.
+    pub max_subscriptions: usize,
+    /// Dialogs that one SUBSCRIBE may make by forking at most.
+    pub max_dialogs: usize,
 }
 
 /// What becomes of the publications when the daemon stops.

@@ -90,6 +90,7 @@ fn the_examples_values_are_the_defaults() {
     assert_eq!(example.sip, nothing.sip);
     assert_eq!(example.publish, nothing.publish);
     assert_eq!(example.events, nothing.events);
+    assert_eq!(example.subscribe, nothing.subscribe);
     assert_eq!(example.server, nothing.server);
     assert_eq!(example.log, nothing.log);
     assert_eq!(example.http.unwrap().listen, nothing.http.unwrap().listen);
@@ -229,6 +230,30 @@ fn parameters_without_counterpart_say_why() {
         faults("update_period = 100\n"),
         ["1:1: update_period: unknown key | each publication has its own refresh time here; delete the line"]
     );
+}
+
+#[test]
+fn how_subscriptions_are_made() {
+    let set = good(
+        "[subscribe]\nproxy = \"sip:proxy.example.com;lr\"\ndefault_expires = 600\neventlist = false\nmax_dialogs = 2",
+    );
+    let subscribe = set.subscribe;
+    assert_eq!(subscribe.proxy.as_deref(), Some("sip:proxy.example.com;lr"));
+    assert_eq!(subscribe.default_expires, Some(600));
+    assert_eq!((subscribe.eventlist, subscribe.max_dialogs), (false, 2));
+    let own = read_with("", &[("PUA_SUBSCRIBE__LENIENT_STATE", "true")]).unwrap();
+    assert!(own.config.subscribe.lenient_state);
+    assert_eq!(own.config.subscribe.default_expires, None);
+    let lonely = read("[subscribe]\ndialogs_through_proxy = true").unwrap();
+    let warnings: Vec<_> = lonely.warnings.iter().map(brief).collect();
+    assert_eq!(
+        warnings,
+        [
+            "2:25: subscribe.dialogs_through_proxy: is true, but there is no proxy to send requests through | set \
+             subscribe.proxy or presence_server"
+        ]
+    );
+    assert_eq!(faults("[subscribe]\nmax_dialogs = 0\nproxy = \"proxy\"").len(), 2);
 }
 
 #[test]

@@ -483,10 +483,12 @@ impl Daemon {
     }
 }
 
-/// Whether a request can take milliseconds: a page of a list has up to ten thousand publications.
+/// Whether a request can take milliseconds: a page of a list has up to ten thousand entries, and a
+/// presentity can have as many documents.
 fn is_long(request: &Request) -> bool {
+    use pua_mi::Command::{List, State, Subscriptions};
     let mut calls = request.calls.iter();
-    calls.any(|call| matches!(call.command, Ok(pua_mi::Command::List(_))))
+    calls.any(|call| matches!(call.command, Ok(List(_) | Subscriptions(_) | State(_))))
 }
 
 /// Hands a question of the user agent to the resolver and its answer back to the engine.

@@ -26,6 +26,8 @@ impl mi::Order for Orders<'_> {
         match command {
             Command::List(filter) => mi::list(self.clock, &daemon.agent, filter),
             Command::Show(name) => mi::show(self.clock, &daemon.agent, &name),
+            Command::Subscriptions(filter) => mi::subscriptions(self.clock, &daemon.agent, filter),
+            Command::State(query) => mi::state(self.clock, &daemon.agent, &query),
             Command::Which(name) => pua_mi::which(name.as_deref()),
             Command::Help(name) => pua_mi::help(name.as_deref()),
             Command::Version => Admin::version(),
@@ -57,9 +59,7 @@ impl mi::Order for Orders<'_> {
             | Command::Refresh(_)
             | Command::Subscribe(_)
             | Command::Unsubscribe(_)
-            | Command::Fetch(_)
-            | Command::Subscriptions(_)
-            | Command::State(_) => {
+            | Command::Fetch(_) => {
                 pua_mi::Reply::Error(pua_mi::MiError::server_error("not the daemon's own command"))
             }
         }

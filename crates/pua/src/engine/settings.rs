@@ -3,28 +3,35 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pua_core::{Credential, Limits, Pacing, Proxy, Timers, Transport};
+use pua_core::{Credential, Limits, Pacing, Proxy, Subscribing, Timers, Transport};
 
 use crate::config::Config;
 
 /// The user agent's configuration, given the addresses really bound.
 pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_core::Config {
     let publish = &config.publish;
+    let subscribe = &config.subscribe;
+    let proxy = |uri: Option<&str>| uri.map(|uri| Proxy { uri: Arc::from(uri) });
     let limits = Limits::default();
     let timers = Timers {
         t1: config.sip.t1,
         ..Timers::default()
     };
     pua_core::Config {
-        presence_server: config
-            .presence_server
-            .as_deref()
-            .map(|uri| Proxy { uri: Arc::from(uri) }),
+        presence_server: proxy(config.presence_server.as_deref()),
         listen: bound.to_vec(),
         advertise: config.sip.advertise.as_deref().map(Arc::from),
         timers,
         default_expires: publish.default_expires,
         min_expires: publish.min_expires,
+        subscribe: Subscribing {
+            proxy: proxy(subscribe.proxy.as_deref()),
+            default_expires: subscribe.default_expires,
+            eventlist: subscribe.eventlist,
+            dialogs_through_proxy: subscribe.dialogs_through_proxy,
+            lenient_refresh: subscribe.lenient_refresh,
+            lenient_state: subscribe.lenient_state,
+        },
         credentials: config
             .credentials
             .iter()
@@ -36,6 +43,8 @@ pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_co
             .collect(),
         limits: Limits {
             publications: publish.max_publications,
+            subscriptions: subscribe.max_subscriptions,
+            dialogs: subscribe.max_dialogs,
             body: publish.max_body,
             ..limits
         },

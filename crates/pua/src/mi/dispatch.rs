@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::datagram::Origin;
-use super::translate::{self, Clock, Plan};
+use super::translate::{self, About, Clock, Plan};
 
 /// Where the answer to a request goes.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ struct Slot {
     id: CommandId,
     exchange: usize,
     place: usize,
+    about: About,
 }
 
 /// The requests under way.
@@ -76,18 +77,18 @@ impl Desk {
     /// Takes a request in; its answer if that is complete already.
     pub(crate) fn take(&mut self, request: Request, to: ReplyTo, order: &mut impl Order) -> Option<Outgoing> {
         let mut replies: SmallVec<[Option<Reply>; 1]> = SmallVec::new();
-        let mut waiting: SmallVec<[(usize, Command); 1]> = SmallVec::new();
+        let mut waiting: SmallVec<[(usize, About, Command); 1]> = SmallVec::new();
         for (place, call) in request.calls.into_iter().enumerate() {
             let reply = match call.command {
                 Err(error) => Some(Reply::Error(error)),
                 Ok(command) => match translate::plan(command, call.wants_reply) {
                     Plan::Own(command) => Some(order.answer(command)),
-                    Plan::Core(command, early) => {
+                    Plan::Core(command, about, early) => {
                         if early.is_some() || !call.wants_reply {
                             order.command(self.unheard(), command);
-                            Some(early.unwrap_or(Reply::Accepted))
+                            Some(early.unwrap_or_else(|| translate::accepted(about)))
                         } else {
-                            waiting.push((place, command));
+                            waiting.push((place, about, command));
                             None
                         }
                     }
@@ -106,7 +107,7 @@ impl Desk {
         }
         let entry = self.exchanges.vacant_entry();
         let at = entry.key();
-        for (place, command) in waiting {
+        for (place, about, command) in waiting {
             if self.slots.len() >= 1 << SLOT_BITS {
                 // As many as can be told apart; the user agent's own limit is far below.
                 exchange.open -= 1;
@@ -122,6 +123,7 @@ impl Desk {
                 id,
                 exchange: at,
                 place,
+                about,
             });
             order.command(id, command);
         }
@@ -150,7 +152,7 @@ impl Desk {
         self.slots.remove(index);
         let exchange = self.exchanges.get_mut(slot.exchange)?;
         if let Some(place) = exchange.replies.get_mut(slot.place) {
-            *place = Some(translate::reply(clock, reply));
+            *place = Some(translate::reply(clock, slot.about, reply));
         }
         exchange.open = exchange.open.saturating_sub(1);
         if exchange.open > 0 {

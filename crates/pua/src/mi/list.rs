@@ -12,22 +12,16 @@ const PAGE: usize = 100;
 
 /// Answers `pua:list`.
 pub(crate) fn list(clock: &Clock, agent: &UserAgent, wanted: ListFilter) -> Reply {
-    let cursor = match wanted.cursor.as_deref().map(str::parse::<u64>) {
-        None => None,
-        Some(Ok(cursor)) => Some(cursor),
-        Some(Err(_)) => {
-            return Reply::Error(MiError::new(400, "Bad cursor").with_data("give `next` of the page before"));
-        }
+    let cursor = match cursor(wanted.cursor.as_deref()) {
+        Ok(cursor) => cursor,
+        Err(error) => return Reply::Error(error),
     };
     let filter = Filter {
         presentity: wanted.presentity,
         package: wanted.package.map(|package| package.as_str().to_owned()),
         state: wanted.state.as_deref().and_then(PublicationState::from_name),
     };
-    let limit = wanted
-        .limit
-        .map_or(PAGE, |limit| usize::try_from(limit).unwrap_or(PAGE));
-    let page = agent.publications(&filter, cursor, limit);
+    let page = agent.publications(&filter, cursor, limit(wanted.limit));
     let rows: Vec<Value> = page
         .publications
         .iter()
@@ -37,6 +31,19 @@ pub(crate) fn list(clock: &Clock, agent: &UserAgent, wanted: ListFilter) -> Repl
         "publications": rows,
         "next": page.next.map(|next| next.to_string()),
     }))
+}
+
+/// Where a page begins.
+pub(super) fn cursor(given: Option<&str>) -> Result<Option<u64>, MiError> {
+    given
+        .map(str::parse::<u64>)
+        .transpose()
+        .map_err(|_| MiError::new(400, "Bad cursor").with_data("give `next` of the page before"))
+}
+
+/// How many rows a page has.
+pub(super) fn limit(given: Option<u32>) -> usize {
+    given.map_or(PAGE, |limit| usize::try_from(limit).unwrap_or(PAGE))
 }
 
 /// Answers `pua:show`.

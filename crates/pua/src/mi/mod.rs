@@ -7,6 +7,7 @@ mod dispatch;
 mod fifo;
 mod list;
 mod reply_fifo;
+mod subscriptions;
 #[cfg(test)]
 mod test_dir;
 mod translate;
@@ -17,6 +18,7 @@ pub(crate) use dispatch::{Desk, Order, Outgoing, ReplyTo};
 pub(crate) use fifo::{Fifo, FifoError};
 pub(crate) use list::{list, show, watch_elsewhere};
 pub(crate) use reply_fifo::ReplyFifos;
+pub(crate) use subscriptions::{state, subscriptions};
 pub(crate) use translate::Clock;
 
 /// Tokens of the pollers; below those of the SIP sockets.

@@ -9,6 +9,16 @@ use pua_mi::command as mi;
 use pua_mi::{MiError, Reply};
 
 pub(crate) use crate::clock::Clock;
+pub(crate) use subscription::{Telling, state};
+
+/// What a command is about: its reply has to be read by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// A publication.
+    Publication,
+    /// A subscription, and how much of what the notifier told the answer shall have.
+    Subscription(Telling),
+}
 
 /// What is to be done about a command.
 // Made once per call and taken apart at once: a box would cost more than the move.
@@ -16,30 +26,56 @@ pub(crate) use crate::clock::Clock;
 #[derive(Debug)]
 pub(crate) enum Plan {
     /// The user agent does it and replies, unless the reply is given here.
-    Core(core::Command, Option<Reply>),
+    Core(core::Command, About, Option<Reply>),
     /// The daemon answers by itself.
     Own(mi::Command),
 }
 
 /// Decides what a command means. `answerable`: whether the caller can be given an answer.
 pub(crate) fn plan(command: mi::Command, answerable: bool) -> Plan {
-    let (command, wait) = match command {
+    let (command, about, wait) = match command {
         mi::Command::Publish(publish) => {
             let wait = publish.wait;
-            (self::publish(*publish, answerable), wait)
+            (self::publish(*publish, answerable), About::Publication, wait)
         }
         mi::Command::Remove(target) => {
             let wait = target.wait;
-            (core::Command::Remove(self::target(target, answerable)), wait)
+            let command = core::Command::Remove(self::target(target, answerable));
+            (command, About::Publication, wait)
         }
         mi::Command::Refresh(target) => {
             let wait = target.wait;
-            (core::Command::Refresh(self::target(target, answerable)), wait)
+            let command = core::Command::Refresh(self::target(target, answerable));
+            (command, About::Publication, wait)
+        }
+        mi::Command::Subscribe(subscribe) => {
+            let (wait, telling) = (subscribe.wait, Telling::of(&subscribe));
+            let command = subscription::subscribe(*subscribe, answerable);
+            (command, About::Subscription(telling), wait)
+        }
+        mi::Command::Unsubscribe(target) => {
+            let wait = target.wait;
+            let command = core::Command::Unsubscribe(subscription::target(target, answerable));
+            (command, About::Subscription(Telling::ENDING), wait)
+        }
+        mi::Command::Fetch(fetch) => {
+            let (wait, telling) = (fetch.wait, Telling::of_fetch(&fetch));
+            let command =
+                core::Command::Fetch(subscription::request(*fetch, core::Lifetime::Default, answerable));
+            (command, About::Subscription(telling), wait)
         }
         other => return Plan::Own(other),
     };
-    let early = (answerable && wait == mi::Wait::None).then_some(Reply::Accepted);
-    Plan::Core(command, early)
+    let early = (answerable && wait == mi::Wait::None).then(|| accepted(about));
+    Plan::Core(command, about, early)
+}
+
+/// The answer to a command that was taken, and whose outcome nobody waits for.
+pub(crate) fn accepted(about: About) -> Reply {
+    match about {
+        About::Publication => Reply::Accepted,
+        About::Subscription(_) => Reply::SubscriptionAccepted,
+    }
 }
 
 fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
@@ -107,12 +143,18 @@ fn wait(wait: mi::Wait, answerable: bool) -> core::Wait {
 }
 
 /// The user agent's reply in the words of the management interface.
-pub(crate) fn reply(clock: &Clock, reply: core::Reply) -> Reply {
+pub(crate) fn reply(clock: &Clock, about: About, reply: core::Reply) -> Reply {
     match reply {
-        core::Reply::Accepted => Reply::Accepted,
+        core::Reply::Accepted => accepted(about),
         core::Reply::Final(outcome) => Reply::Published(self::outcome(clock, outcome)),
-        core::Reply::Subscription(outcome) => Reply::Error(MiError::new(outcome.code.into(), "SUBSCRIBE")),
-        core::Reply::Refused(refusal) => Reply::Error(self::refusal(refusal)),
+        core::Reply::Subscription(outcome) => {
+            let telling = match about {
+                About::Subscription(telling) => telling,
+                About::Publication => Telling::default(),
+            };
+            Reply::Subscribed(Box::new(subscription::outcome(clock, telling, *outcome)))
+        }
+        core::Reply::Refused(refusal) => Reply::Error(self::refusal(about, refusal)),
     }
 }
 
@@ -151,27 +193,36 @@ fn outcome(clock: &Clock, outcome: core::Outcome) -> pua_mi::Outcome {
     }
 }
 
-fn refusal(refusal: core::Refusal) -> MiError {
+fn refusal(about: About, refusal: core::Refusal) -> MiError {
     match refusal {
         core::Refusal::WrongEntityTag => MiError::wrong_etag(),
-        core::Refusal::NotFound => MiError::no_such_publication(),
+        core::Refusal::NotFound => match about {
+            About::Publication => MiError::no_such_publication(),
+            About::Subscription(_) => MiError::no_such_subscription(),
+        },
         core::Refusal::NoDocument => MiError::new(400, "Body parameter is missing")
             .with_data("nothing is published under this name yet, so there is nothing to keep"),
+        core::Refusal::BadPresentity(why) if about != About::Publication => {
+            MiError::new(400, "Bad uri").with_data(format!("presentity_uri: {why}"))
+        }
+        core::Refusal::BadWatcher(why) => {
+            MiError::new(400, "Bad uri").with_data(format!("watcher_uri: {why}"))
+        }
+        core::Refusal::TooManyPublications(limit) => {
+            MiError::new(503, "Too many publications").with_data(format!("the limit is {limit}"))
+        }
+        core::Refusal::TooManySubscriptions(limit) => {
+            MiError::new(503, "Too many subscriptions").with_data(format!("the limit is {limit}"))
+        }
         core::Refusal::BadPresentity(why) => MiError::new(404, "Bad presentity URI").with_data(why),
         core::Refusal::BadProxy(why) => MiError::new(400, "Bad outbound proxy URI").with_data(why),
         core::Refusal::DocumentTooLarge(limit) => {
             MiError::new(400, "Body too large").with_data(format!("the limit is {limit} bytes"))
         }
-        core::Refusal::BadWatcher(why) => MiError::new(400, "Bad uri").with_data(why),
-        core::Refusal::TooManySubscriptions(limit) => {
-            MiError::new(503, "Too many subscriptions").with_data(format!("the limit is {limit}"))
-        }
-        core::Refusal::TooManyPublications(limit) => {
-            MiError::new(503, "Too many publications").with_data(format!("the limit is {limit}"))
-        }
         core::Refusal::Busy => MiError::busy(),
     }
 }
 
+mod subscription;
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ fn a_publish_with_all_its_parts() {
         "pua_publish",
         r#"{"presentity_uri":"sip:a@example.com","expires":-1,"event_package":"dialog;sla","content_type":"text/plain","body":"b","etag":"t","extra_headers":"Subject: x","id":"n","outbound_proxy":"sip:p;lr","timeout":5}"#,
     );
-    let Plan::Core(core::Command::Publish(publish), None) = plan else {
+    let Plan::Core(core::Command::Publish(publish), About::Publication, None) = plan else {
         panic!("{plan:?}")
     };
     assert_eq!(&*publish.name.presentity, "sip:a@example.com");
@@ -45,14 +45,17 @@ fn a_publish_with_all_its_parts() {
 fn expires_zero_removes() {
     let plan = planned("pua_publish", REMOVE);
     assert!(
-        matches!(plan, Plan::Core(core::Command::Remove(_), None)),
+        matches!(
+            plan,
+            Plan::Core(core::Command::Remove(_), About::Publication, None)
+        ),
         "{plan:?}"
     );
 }
 
 #[test]
 fn who_cannot_be_answered_is_not_waited_for() {
-    let Plan::Core(core::Command::Remove(target), None) = planned_for("pua_publish", REMOVE, false) else {
+    let Plan::Core(core::Command::Remove(target), _, None) = planned_for("pua_publish", REMOVE, false) else {
         panic!("no removal")
     };
     assert_eq!(target.wait, core::Wait::None);
@@ -64,7 +67,7 @@ fn who_does_not_want_to_wait_is_told_at_once() {
         "pua_publish",
         r#"{"presentity_uri":"sip:a@example.com","expires":0,"event_package":"presence","wait":"none"}"#,
     );
-    let Plan::Core(core::Command::Remove(target), Some(Reply::Accepted)) = plan else {
+    let Plan::Core(core::Command::Remove(target), _, Some(Reply::Accepted)) = plan else {
         panic!("{plan:?}")
     };
     assert_eq!(target.wait, core::Wait::None);
@@ -111,7 +114,7 @@ fn a_failure_says_what_comes_next() {
         call_id: "c".into(),
         cseq: 4,
     };
-    let Reply::Published(told) = reply(&clock, core::Reply::Final(failed)) else {
+    let Reply::Published(told) = reply(&clock, About::Publication, core::Reply::Final(failed)) else {
         panic!("no outcome")
     };
     assert_eq!(
@@ -125,7 +128,7 @@ fn a_failure_says_what_comes_next() {
 
 #[test]
 fn refusals_have_the_codes_that_scripts_know() {
-    let code = |refusal| super::refusal(refusal).code;
+    let code = |refusal| super::refusal(About::Publication, refusal).code;
     assert_eq!(code(core::Refusal::WrongEntityTag), 418);
     assert_eq!(code(core::Refusal::NotFound), 404);
     assert_eq!(code(core::Refusal::NoDocument), 400);
