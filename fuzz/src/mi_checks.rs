@@ -72,5 +72,6 @@ fn exchange(data: &[u8], via: Via) {
     let lines = text.trim_end_matches('\n');
     let classic = text == "400 Parse_error" || (text.ends_with("\n\n") && !lines.contains("\n\n"));
     let json = lines.starts_with(['{', '[']) && !lines.contains('\n');
-    assert!(classic || json, "{text:?}");
+    let xml = lines.starts_with("<?xml") && lines.ends_with("</methodResponse>");
+    assert!(classic || json || xml, "{text:?}");
 }

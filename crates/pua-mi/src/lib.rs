@@ -8,8 +8,8 @@
 //! * [`Request::parse`] turns one request into its calls (several for a JSON-RPC batch) and remembers how to answer;
 //! * [`Request::encode`] prints the replies.
 //!
-//! The dialects are classic text (OpenSIPS 1.x and 2.x), JSON-RPC 2.0 as OpenSIPS 3.x and 4.x speak it, and JSON-RPC
-//! 2.0 as Kamailio speaks it.
+//! The dialects are classic text (OpenSIPS 1.x and 2.x), JSON-RPC 2.0 as OpenSIPS 3.x and 4.x speak it, JSON-RPC 2.0 as
+//! Kamailio speaks it, and XML-RPC.
 
 #![deny(
     clippy::unwrap_used,
@@ -45,6 +45,7 @@ mod reply;
 mod request;
 mod resource_state;
 mod subscribe;
+mod xml_rpc;
 
 pub use command::Command;
 pub use error::MiError;

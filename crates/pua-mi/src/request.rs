@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::fifo::{self, Head};
-use crate::{Command, MiError, Reply, ReplyName, classic, json, json_print};
+use crate::{Command, MiError, Reply, ReplyName, classic, json, json_print, xml_rpc};
 
 /// The longest datagram that a UDP or UNIX socket of the field's clients takes, in bytes.
 const LONGEST_DATAGRAM: usize = 65_457;
@@ -73,6 +73,8 @@ enum Form {
     Json,
     /// An array of them.
     Batch,
+    /// An XML-RPC response.
+    Xml,
 }
 
 /// What of a call goes into its answer.
@@ -108,6 +110,9 @@ impl Request {
         }
         if text.is_empty() && via != Via::Http {
             return Self::single(refused(MiError::parse_error(), false), None, via, Form::Bare);
+        }
+        if via == Via::Http && xml_rpc::is_likely(text) {
+            return Self::single(xml_rpc::read(text), None, via, Form::Xml);
         }
         if !matches!(via, Via::Fifo | Via::Datagram) || text.first() != Some(&b':') {
             return Self::json(text, via, None);
@@ -254,6 +259,13 @@ impl Answer {
         match self.form {
             Form::Bare => out.extend_from_slice(b"400 Parse_error"),
             Form::Classic => classic::print(&mut out, replies.first().unwrap_or(&lost)),
+            Form::Xml => {
+                if let Some((at, echo)) = wanted.next() {
+                    let mut json = Vec::new();
+                    json_print::reply(&mut json, replies.get(at).unwrap_or(&lost), echo);
+                    xml_rpc::print(&mut out, &serde_json::from_slice(&json).unwrap_or_default());
+                }
+            }
             Form::Json | Form::Batch => {
                 let batch = self.form == Form::Batch;
                 let mut separator: &[u8] = if batch { b"[" } else { b"" };

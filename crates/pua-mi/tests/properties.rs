@@ -42,6 +42,15 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         b"application/pidf+xml\n",
         b"<presence/>\n",
         b"wait::final\n",
+        b"<?xml version='1.0'?>",
+        b"<methodCall><methodName>pua.subscribe</methodName>",
+        b"<params>",
+        b"<param><value>sip:a@b.c</value></param>",
+        b"<value><struct><member><name>expires</name>",
+        b"<value><int>1</int></value>",
+        b"<array><data/></array>",
+        b"</params></methodCall>",
+        b"&lt;",
         b":pua_subscribe:r\n",
         b":pua:fetch:\n",
         b"sip:w@b.c\n",
@@ -114,6 +123,7 @@ proptest! {
                 let text = String::from_utf8(answer).unwrap();
                 match text.starts_with(['{', '[']) {
                     true => prop_assert!(serde_json::from_str::<Value>(&text).is_ok()),
+                    false if text.starts_with('<') => prop_assert!(text.ends_with("</methodResponse>\n")),
                     false => prop_assert!(text == "400 Parse_error" || text.ends_with("\n\n")),
                 }
             }
@@ -244,6 +254,14 @@ proptest! {
         let call = br#"{"jsonrpc":"2.0","id":1,"method":"version"}"#;
         let json = Request::parse(call, Via::Http).encode(&reply).unwrap();
         prop_assert!(serde_json::from_slice::<Value>(&json).is_ok());
+        let call = b"<methodCall><methodName>version</methodName></methodCall>";
+        let xml = Request::parse(call, Via::Http).encode(&reply).unwrap();
+        let mut reader = quick_xml::Reader::from_reader(xml.as_slice());
+        let end = std::iter::repeat_with(|| reader.read_event_into(&mut Vec::new()).map(quick_xml::events::Event::into_owned))
+            .find(|event| matches!(event, Ok(quick_xml::events::Event::Eof) | Err(_)));
+        prop_assert!(matches!(end, Some(Ok(_))), "{:?}", end);
+        let legal = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{7f}'..='\u{9f}');
+        prop_assert!(std::str::from_utf8(&xml).unwrap().chars().all(legal));
     }
 
     #[test]

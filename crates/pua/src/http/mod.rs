@@ -1,5 +1,5 @@
-//! The HTTP listener: JSON-RPC on `/mi`, `/RPC` and `/jsonrpc`, the stream of events on
-//! `/v1/events`, health, metrics, and a page that says what runs here.
+//! The HTTP listener: JSON-RPC and XML-RPC on `/mi`, `/RPC`, `/RPC2` and `/jsonrpc`, the stream of
+//! events on `/v1/events`, health, metrics, and a page that says what runs here.
 //!
 //! Slow and idle clients are bounded: 30 s for the head of a request (the next one of a kept
 //! connection too), 30 s for its body, 1 MiB, a minute without reading its answer, 1024
@@ -93,6 +93,7 @@ fn router(shared: Shared) -> Router {
     Router::new()
         .route("/mi", rpc.clone())
         .route("/RPC", rpc.clone())
+        .route("/RPC2", rpc.clone())
         .route("/jsonrpc", rpc)
         .route("/v1/events", get(events::handle))
         .route("/metrics", get(metrics::handle))

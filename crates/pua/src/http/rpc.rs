@@ -1,4 +1,4 @@
-//! JSON-RPC over HTTP POST.
+//! JSON-RPC and XML-RPC over HTTP POST.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::ask::ask;
 const DRAIN: usize = 16 * BODY;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// Answers one request: 200 with the JSON document, also if it holds an error; 204 if there is
+/// Answers one request: 200 with the document, JSON or XML as the request was, also if it holds an error; 204 if there is
 /// nothing to answer.
 pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Response {
     if request.method() != Method::POST {
@@ -25,7 +25,7 @@ pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Re
         return (
             StatusCode::METHOD_NOT_ALLOWED,
             allow,
-            "POST a JSON-RPC document\n",
+            "POST a JSON-RPC or XML-RPC document\n",
         )
             .into_response();
     }
@@ -40,8 +40,11 @@ pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Re
     };
     match ask(&shared.engine, payload, Via::Http, client).answer().await {
         Some(answer) => {
-            let json = [(header::CONTENT_TYPE, "application/json")];
-            (json, Body::from(answer)).into_response()
+            let kind = match answer.starts_with(b"<") {
+                true => "text/xml",
+                false => "application/json",
+            };
+            ([(header::CONTENT_TYPE, kind)], Body::from(answer)).into_response()
         }
         None => StatusCode::NO_CONTENT.into_response(),
     }

@@ -378,3 +378,25 @@ fn events_over_a_web_socket() {
     let (kind, payload) = frame(&mut reader);
     assert_eq!((kind, &payload[..2]), (0x88, &1001_u16.to_be_bytes()[..]));
 }
+
+#[test]
+fn the_type_of_the_answer_is_that_of_the_document() {
+    let answer = |payload: &[u8]| {
+        let mut request = pua_mi::Request::parse(payload, pua_mi::Via::Http);
+        let reply = match request.calls.remove(0).command {
+            Ok(_) => pua_mi::Reply::SubscriptionAccepted,
+            Err(error) => pua_mi::Reply::Error(error),
+        };
+        request.answer.encode(&[reply])
+    };
+    let served = Served::new(answer);
+    let xml = "<?xml version='1.0'?><methodCall><methodName>version</methodName></methodCall>";
+    for path in ["/RPC2", "/RPC", "/mi"] {
+        let told = served.post(path, "Content-Type: text/xml\r\n", xml);
+        assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+        assert!(told.contains("content-type: text/xml\r\n"), "{told}");
+        assert!(told.ends_with("<string>accepted</string></value></param></params></methodResponse>\n"));
+    }
+    let json = served.post("/RPC2", "", r#"{"jsonrpc":"2.0","id":1,"method":"version"}"#);
+    assert!(json.contains("content-type: application/json\r\n"), "{json}");
+}
