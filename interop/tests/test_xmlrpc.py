@@ -24,6 +24,7 @@ class XmlRpc(LabCase):
         self.server = self.scripted_server(accepts)
         self.pua_daemon = self.daemon(self.server.uri)
         self.proxy = xmlrpc.client.ServerProxy(self.pua_daemon.url + "/RPC2")
+        self.addCleanup(lambda: self.proxy("close")())
 
     @property
     def last(self):
