@@ -4,10 +4,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::conference::{self, Conference};
 use crate::dialog_info::{self, DialogInfo};
 use crate::message_summary::{self, MessageSummary};
 use crate::reginfo::{self, Registrations};
 use crate::watcherinfo::{self, WatcherInfo};
+use crate::xcap_diff::{self, XcapDiff};
 use crate::{DocumentError, Finding, Summary, json, pidf, rlmi};
 
 /// A document of an event package.
@@ -26,6 +28,10 @@ pub enum Document {
     Registrations(Registrations),
     /// `application/watcherinfo+xml` (RFC 3858).
     WatcherInfo(WatcherInfo),
+    /// `application/conference-info+xml` (RFC 4575).
+    Conference(Conference),
+    /// `application/xcap-diff+xml` (RFC 5874).
+    XcapDiff(XcapDiff),
     /// Any other type, as it is.
     Raw(Raw),
 }
@@ -56,6 +62,8 @@ enum Format {
     ResourceList,
     Registrations,
     WatcherInfo,
+    Conference,
+    XcapDiff,
     Other,
 }
 
@@ -82,6 +90,10 @@ fn format(content_type: &str) -> Format {
         Format::Registrations
     } else if is(watcherinfo::CONTENT_TYPE) {
         Format::WatcherInfo
+    } else if is(conference::CONTENT_TYPE) {
+        Format::Conference
+    } else if is(xcap_diff::CONTENT_TYPE) {
+        Format::XcapDiff
     } else {
         Format::Other
     }
@@ -101,6 +113,8 @@ impl Document {
             Format::ResourceList => Self::ResourceList(rlmi::read(body)?),
             Format::Registrations => Self::Registrations(reginfo::read(body)?),
             Format::WatcherInfo => Self::WatcherInfo(watcherinfo::read(body)?),
+            Format::Conference => Self::Conference(conference::read(body)?),
+            Format::XcapDiff => Self::XcapDiff(xcap_diff::read(body)?),
             Format::Other => Self::Raw(Raw {
                 content_type: content_type.into(),
                 body: Bytes::copy_from_slice(body),
@@ -120,6 +134,10 @@ impl Document {
             Self::ResourceList(list) => list.write(),
             Self::Registrations(info) => info.write(),
             Self::WatcherInfo(info) => info.write(),
+            Self::Conference(conference) => conference.write(),
+            Self::XcapDiff(_) => Err(DocumentError::invalid(
+                "xcap-diff documents are read only; give the document itself",
+            )),
             Self::Raw(raw) => Ok(raw.body.to_vec()),
         }
     }
@@ -133,6 +151,8 @@ impl Document {
             Self::ResourceList(_) => rlmi::CONTENT_TYPE,
             Self::Registrations(_) => reginfo::CONTENT_TYPE,
             Self::WatcherInfo(_) => watcherinfo::CONTENT_TYPE,
+            Self::Conference(_) => conference::CONTENT_TYPE,
+            Self::XcapDiff(_) => xcap_diff::CONTENT_TYPE,
             Self::Raw(raw) => &raw.content_type,
         }
     }
@@ -146,6 +166,8 @@ impl Document {
             Self::ResourceList(list) => json::to_json(list),
             Self::Registrations(info) => json::to_json(info),
             Self::WatcherInfo(info) => json::to_json(info),
+            Self::Conference(value) => json::to_json(value),
+            Self::XcapDiff(value) => json::to_json(value),
             Self::Raw(raw) => json::to_json(&RawJson {
                 content_type: raw.content_type.clone(),
                 body: String::from_utf8_lossy(&raw.body).into_owned(),
@@ -166,6 +188,8 @@ impl Document {
             Format::ResourceList => Self::ResourceList(json::from_json(value)?),
             Format::Registrations => Self::Registrations(json::from_json(value)?),
             Format::WatcherInfo => Self::WatcherInfo(json::from_json(value)?),
+            Format::Conference => Self::Conference(json::from_json(value)?),
+            Format::XcapDiff => Self::XcapDiff(json::from_json(value)?),
             Format::Other => {
                 let raw: RawJson = json::from_json(value)?;
                 Self::Raw(Raw {
@@ -183,7 +207,12 @@ impl Document {
             Self::Presence(presence) => presence.summarise(&mut summary),
             Self::MessageSummary(messages) => messages.summarise(&mut summary),
             Self::DialogInfo(info) => info.summarise(&mut summary),
-            Self::ResourceList(_) | Self::Registrations(_) | Self::WatcherInfo(_) | Self::Raw(_) => {}
+            Self::ResourceList(_)
+            | Self::Registrations(_)
+            | Self::WatcherInfo(_)
+            | Self::Conference(_)
+            | Self::XcapDiff(_)
+            | Self::Raw(_) => {}
         }
         summary
     }
@@ -199,6 +228,8 @@ pub fn check(content_type: &str, body: &[u8]) -> Vec<Finding> {
         Format::ResourceList => rlmi::check(body),
         Format::Registrations => reginfo::check(body),
         Format::WatcherInfo => watcherinfo::check(body),
+        Format::Conference => conference::check(body),
+        Format::XcapDiff => xcap_diff::check(body),
         Format::Other => Vec::new(),
     }
 }

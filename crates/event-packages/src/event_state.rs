@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::conference::ElementState;
 use crate::{Document, DocumentError, document, multipart, rlmi};
 
 mod held;
@@ -214,6 +215,15 @@ impl EventState {
             Known::List(table) => Some(table.uri()),
             Known::Nothing | Known::One(_) => None,
         }
+    }
+
+    /// Whether the notifier says that there is nothing to watch any more, so that the subscription ought to end: a
+    /// conference that is over (RFC 4575 §4.6).
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self.document().map(|document| &**document),
+            Some(Document::Conference(conference)) if conference.state == ElementState::Deleted
+        )
     }
 
     /// A new dialog: versions are counted anew. What is known stays until its first document.

@@ -22,6 +22,7 @@
     )
 )]
 
+pub mod conference;
 pub mod dialog_info;
 mod document;
 mod error;
@@ -46,6 +47,7 @@ mod token;
 mod versioned;
 #[allow(dead_code, reason = "the formats to come use it")]
 pub mod watcherinfo;
+pub mod xcap_diff;
 mod xml;
 
 pub use document::{Document, Raw, check};

@@ -1,5 +1,6 @@
 //! Versions: which documents count, and how they are put together.
 
+use crate::conference::ElementState;
 use crate::{Document, DocumentError, ErrorKind, Extent, versioned};
 
 /// What a versioned document says of itself.
@@ -28,6 +29,11 @@ pub(super) fn told(document: &Document) -> Option<Told> {
         Document::DialogInfo(info) => (info.version, info.state, false),
         Document::Registrations(info) => (info.version, info.state, false),
         Document::WatcherInfo(info) => (info.version, info.state, false),
+        Document::Conference(conference) => {
+            let partial = conference.state == ElementState::Partial;
+            let extent = if partial { Extent::Partial } else { Extent::Full };
+            (conference.version, extent, true)
+        }
         _ => return None,
     };
     Some(Told {
@@ -71,6 +77,9 @@ pub(super) fn merged(known: Option<&Document>, partial: Document) -> Result<Docu
         (Some(Document::WatcherInfo(known)), Document::WatcherInfo(partial)) => {
             Document::WatcherInfo(known.merged(partial))
         }
+        (Some(Document::Conference(known)), Document::Conference(partial)) => {
+            Document::Conference(known.merged(partial))
+        }
         (_, partial) => partial,
     };
     let (rows, octets) = weight(&merged);
@@ -94,6 +103,7 @@ pub(super) fn weight(document: &Document) -> (usize, usize) {
         Document::DialogInfo(info) => info.weight(),
         Document::Registrations(info) => info.weight(),
         Document::WatcherInfo(info) => info.weight(),
+        Document::Conference(conference) => conference.weight(),
         _ => (0, 0),
     }
 }
@@ -104,6 +114,7 @@ pub(super) fn says_the_same(document: &Document, known: &Document) -> bool {
         (Document::DialogInfo(document), Document::DialogInfo(known)) => document.says_the_same(known),
         (Document::Registrations(document), Document::Registrations(known)) => document.says_the_same(known),
         (Document::WatcherInfo(document), Document::WatcherInfo(known)) => document.says_the_same(known),
+        (Document::Conference(document), Document::Conference(known)) => document.says_the_same(known),
         (document, known) => document == known,
     }
 }
