@@ -346,7 +346,7 @@ fn cconf_02_any_sequence_leaves_a_full_document() {
 /// CXD-01: what became of a document follows from its entity-tags; unknown elements are skipped.
 #[test]
 fn cxd_01_what_became_of_documents() {
-    let text = r#"<d:xcap-diff xmlns:d="urn:ietf:params:xml:ns:xcap-diff" xmlns:l="urn:l" xcap-root="https://xcap.example.com/root/">
+    let text = r#"<d:xcap-diff xmlns:d="urn:ietf:params:xml:ns:xcap-diff" xmlns:l="urn:l" xcap-root="https://xcap.example.com/services/">
         <d:document sel="a" new-etag="1"/><d:document sel="b" previous-etag="1"/><d:document sel="c" previous-etag="1" new-etag="2"><d:body-not-changed/></d:document>
         <d:document sel="d"/><d:document/><d:new sel="x"/>
         <d:document sel="e" previous-etag="1" new-etag="2"><d:add sel="l:list" pos="prepend"><l:entry uri="sip:x"/>text</d:add><d:replace sel="x/@y">z</d:replace><d:remove sel="q" ws="both"/></d:document>
