@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::check::whole_line;
 use crate::{ResourceState, SubscriptionOutcome};
@@ -11,16 +11,10 @@ impl ResourceState {
     /// The state as JSON. `raw`: with the body as it was received, in `body`, or in `body_base64` if it is not UTF-8.
     pub fn to_json(&self, raw: bool) -> Value {
         let mut object = Map::new();
-        object.insert("resource".into(), self.resource.as_str().into());
+        object.insert("presentity".into(), self.resource.as_str().into());
         if let Some(member) = &self.member {
-            let mut put = |name: &str, value: &Option<String>| {
-                if let Some(value) = value {
-                    object.insert(name.into(), value.as_str().into());
-                }
-            };
-            put("name", &member.name);
-            put("state", &member.state);
-            put("reason", &member.reason);
+            let member = json!({"name": member.name, "state": member.state, "reason": member.reason});
+            object.insert("member".into(), member);
         }
         object.extend(self.members(raw));
         Value::Object(object)

@@ -383,7 +383,7 @@ fn list() -> SubscriptionOutcome {
 fn rfc_4662_the_members_of_a_list() {
     assert_eq!(
         json("pua_subscribe", &done(list())),
-        r#"{"jsonrpc":"2.0","result":{"reply":"200 OK","state":"active","Expires":3600,"states":[{"resource":"sip:p@example.com","name":"Ann","state":"active","content_type":"application/pidf+xml","document":{"entity":"sip:p@example.com"},"summary":{"availability":"open"},"at":"2026-11-23T10:00:00Z"},{"resource":"sip:b@example.com","name":"Bob","state":"terminated","reason":"noresource"}]},"id":7}"#
+        r#"{"jsonrpc":"2.0","result":{"reply":"200 OK","state":"active","Expires":3600,"states":[{"presentity":"sip:p@example.com","member":{"name":"Ann","state":"active","reason":null},"content_type":"application/pidf+xml","document":{"entity":"sip:p@example.com"},"summary":{"availability":"open"},"at":"2026-11-23T10:00:00Z"},{"presentity":"sip:b@example.com","member":{"name":"Bob","state":"terminated","reason":"noresource"}}]},"id":7}"#
     );
     assert_eq!(
         classic(CLASSIC, &done(list())),

@@ -105,20 +105,23 @@ fn known(clock: &Clock, query: &StateQuery, views: &[StateView]) -> Value {
     })
 }
 
-/// One state, and by which subscription it is known.
+/// One state, and by which subscription it is known: with the members that events have, too.
 fn told(clock: &Clock, view: &StateView, raw: bool) -> Value {
-    let mut object = Map::new();
-    object.insert("package".into(), json!(&*view.name.package));
+    let Value::Object(state) = translate::state(clock, &view.state).to_json(raw) else {
+        return Value::Null;
+    };
+    // The presentity comes first.
+    let mut state = state.into_iter();
+    let mut object: Map<String, Value> = state.next().into_iter().collect();
     object.insert("watcher".into(), json!(&*view.name.watcher));
+    object.insert("package".into(), json!(&*view.name.package));
     object.insert("id".into(), json!(view.name.id.as_deref()));
+    object.insert("dialog".into(), json!(view.dialog));
+    object.insert("subscription_state".into(), json!(view.subscription.as_str()));
     if view.state.member.is_some() {
         object.insert("list".into(), json!(&*view.name.presentity));
     }
-    object.insert("dialog".into(), json!(view.dialog));
-    object.insert("subscription".into(), json!(view.subscription.as_str()));
-    if let Value::Object(state) = translate::state(clock, &view.state).to_json(raw) {
-        object.extend(state);
-    }
+    object.extend(state);
     Value::Object(object)
 }
 

@@ -105,14 +105,14 @@ fn what_is_known_is_summed_up_and_told_one_by_one() {
     let first = &answer["states"][0];
     assert_eq!(first["watcher"], "sip:w@example.com");
     assert_eq!(
-        (first["dialog"].as_u64(), first["subscription"].as_str()),
+        (first["dialog"].as_u64(), first["subscription_state"].as_str()),
         (Some(3), Some("active"))
     );
     assert_eq!(first["body"], pidf("open"));
     assert_eq!(first["at"], "2026-11-23T10:00:00Z");
     assert_eq!(first.get("list"), None);
     assert_eq!(answer["states"][1]["list"], "sip:p@example.com");
-    assert_eq!(answer["states"][1]["name"], "Pat");
+    assert_eq!(answer["states"][1]["member"]["name"], "Pat");
 }
 
 #[test]

@@ -216,9 +216,12 @@ fn rfc_4662_members_are_told_one_by_one() {
         ..answered(&clock)
     };
     let answer = read("pua_subscribe", list, &clock, false);
-    assert_eq!(answer["states"][0]["name"], "Ann");
+    assert_eq!(answer["states"][0]["member"]["name"], "Ann");
     assert_eq!(answer["states"][0]["document"]["entity"], "sip:p@example.com");
-    assert_eq!(answer["states"][1], json!({"resource": "sip:b@example.com"}));
+    assert_eq!(
+        answer["states"][1],
+        json!({"presentity": "sip:b@example.com", "member": {"name": null, "state": null, "reason": null}})
+    );
 }
 
 #[test]
