@@ -23,7 +23,7 @@ xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:alice@presence.exam
 <contact priority=\"0.8\">sip:alice@192.0.2.10:5062</contact>\
 <timestamp>2026-11-23T05:40:12Z</timestamp></tuple>\n\
 <dm:person id=\"p7f1c2e9a\"><rpid:activities from=\"2026-11-23T05:40:12Z\"><rpid:on-the-phone/></rpid:activities>\
-<dm:note xml:lang=\"en\">on the phone</dm:note>\
+<dm:note xml:lang=\"en\">on the phone!</dm:note>\
 <dm:timestamp>2026-11-23T05:40:12Z</dm:timestamp></dm:person>\n\
 </presence>\n";
 

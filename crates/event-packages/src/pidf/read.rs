@@ -3,7 +3,7 @@
 use roxmltree::Node;
 
 use super::names::{DATA_MODEL, PIDF, TIMED_STATUS, is_data_model};
-use super::rich_read::{self, Place};
+use super::rich_read::{self, Place, tight};
 use super::{Basic, Contact, Device, Person, Presence, Priority, Status, TimedStatus, Tuple};
 use crate::xml::{self, NodeExt};
 use crate::{DocumentError, Note, Timestamp};
@@ -43,7 +43,7 @@ fn presence(root: Node<'_, '_>) -> Presence {
             stray.take(node);
         }
     }
-    presence.extensions = stray.extensions;
+    presence.extensions = tight(stray.extensions);
     // rich presence directly in the root is the person's; where there is one, that one knows better
     if presence.persons.is_empty() && (!stray.rich.is_empty() || !stray.notes.is_empty()) {
         presence.persons.push(Person {
@@ -53,6 +53,10 @@ fn presence(root: Node<'_, '_>) -> Presence {
             ..Person::default()
         });
     }
+    presence.tuples.shrink_to_fit();
+    presence.persons.shrink_to_fit();
+    presence.devices.shrink_to_fit();
+    presence.notes.shrink_to_fit();
     presence
 }
 
@@ -99,8 +103,10 @@ fn tuple(node: Node<'_, '_>, persons: &mut Vec<Person>) -> Tuple {
         }
     }
     tuple.rich = place.rich.boxed();
-    tuple.notes = place.notes;
-    tuple.extensions = place.extensions;
+    tuple.notes = tight(place.notes);
+    tuple.extensions = tight(place.extensions);
+    tuple.device_ids.shrink_to_fit();
+    tuple.timed_status.shrink_to_fit();
     tuple
 }
 
@@ -122,7 +128,7 @@ fn status(node: Node<'_, '_>, place: &mut Place, timed: &mut Vec<TimedStatus>) -
     }
     place.rich = inside.rich;
     place.notes.append(&mut inside.notes);
-    status.extensions = inside.extensions;
+    status.extensions = tight(inside.extensions);
     status
 }
 
@@ -170,9 +176,9 @@ fn person(node: Node<'_, '_>) -> Person {
     Person {
         id: id(node),
         rich: place.rich.boxed(),
-        notes: place.notes,
+        notes: tight(place.notes),
         timestamp,
-        extensions: place.extensions,
+        extensions: tight(place.extensions),
     }
 }
 
@@ -193,8 +199,8 @@ fn device(node: Node<'_, '_>) -> Device {
         id: id(node),
         rich: place.rich.boxed(),
         device_id,
-        notes: place.notes,
+        notes: tight(place.notes),
         timestamp,
-        extensions: place.extensions,
+        extensions: tight(place.extensions),
     }
 }

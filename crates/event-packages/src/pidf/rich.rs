@@ -34,10 +34,10 @@ pub struct Rich {
     pub privacy: Vec<Enumerated>,
     /// Whose contact it is, when it is not the presentity's own (§3.9).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub relationship: Option<Enumerated>,
+    pub relationship: Option<Box<Enumerated>>,
     /// How the service delivers (§3.10).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_class: Option<Enumerated>,
+    pub service_class: Option<Box<Enumerated>>,
     /// The role the person plays (§3.11).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sphere: Vec<Enumerated>,
@@ -49,7 +49,7 @@ pub struct Rich {
     pub time_offset: Vec<TimeOffset>,
     /// Whether it is in use (§3.14).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_input: Option<UserInput>,
+    pub user_input: Option<Box<UserInput>>,
     /// URI of a business card (RFC 4482 §3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub card: Option<String>,
@@ -82,8 +82,36 @@ impl Rich {
     }
 
     /// Itself in a box, or nothing if it is empty: most tuples have none, and thousands of documents are held.
-    pub(crate) fn boxed(self) -> Option<Box<Self>> {
-        (!self.is_empty()).then(|| Box::new(self))
+    pub(crate) fn boxed(mut self) -> Option<Box<Self>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.activities.shrink_to_fit();
+        self.mood.shrink_to_fit();
+        self.place_is.shrink_to_fit();
+        self.place_type.shrink_to_fit();
+        self.privacy.shrink_to_fit();
+        self.sphere.shrink_to_fit();
+        self.status_icon.shrink_to_fit();
+        self.time_offset.shrink_to_fit();
+        self.display_name.shrink_to_fit();
+        Some(Box::new(self))
+    }
+
+    /// The relationship as a list of at most one.
+    pub(crate) fn relationships(&self) -> &[Enumerated] {
+        self.relationship
+            .as_deref()
+            .map(std::slice::from_ref)
+            .unwrap_or_default()
+    }
+
+    /// The service class as a list of at most one.
+    pub(crate) fn service_classes(&self) -> &[Enumerated] {
+        self.service_class
+            .as_deref()
+            .map(std::slice::from_ref)
+            .unwrap_or_default()
     }
 
     /// Reads the value of a JSON member. `false`: there is no such member, and nothing was read.

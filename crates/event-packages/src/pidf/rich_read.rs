@@ -8,6 +8,12 @@ use crate::note::is_language;
 use crate::xml::NodeExt;
 use crate::{Extension, Note};
 
+/// Without room to grow: documents are held by the thousand, and a list of one has room for four.
+pub(super) fn tight<T>(mut list: Vec<T>) -> Vec<T> {
+    list.shrink_to_fit();
+    list
+}
+
 /// What the children of one person, tuple or device that are not its own come to.
 #[derive(Default)]
 pub(super) struct Place {
@@ -48,17 +54,19 @@ impl Place {
             "sphere" => rich.sphere.extend(enumerated(Kind::Sphere, node)),
             "relationship" => {
                 let found = enumerated(Kind::Relationship, node);
-                rich.relationship = rich.relationship.take().or(found);
+                rich.relationship = rich.relationship.take().or(found.map(Box::new));
             }
             "service-class" => {
                 let found = enumerated(Kind::ServiceClass, node);
-                rich.service_class = rich.service_class.take().or(found);
+                rich.service_class = rich.service_class.take().or(found.map(Box::new));
             }
             "class" => rich.class = rich.class.take().or_else(|| node.token()),
             "place-is" => rich.place_is.push(place_is(node)),
             "status-icon" => rich.status_icon.extend(status_icon(node)),
             "time-offset" => rich.time_offset.extend(time_offset(node)),
-            "user-input" => rich.user_input = rich.user_input.take().or_else(|| user_input(node)),
+            "user-input" => {
+                rich.user_input = rich.user_input.take().or_else(|| user_input(node).map(Box::new))
+            }
             _ => return false,
         }
         true
@@ -146,6 +154,8 @@ fn enumerated(kind: Kind, node: Node<'_, '_>) -> Option<Enumerated> {
             return None;
         }
     }
+    found.values.shrink_to_fit();
+    found.notes.shrink_to_fit();
     Some(found)
 }
 

@@ -263,8 +263,8 @@ fn rich(path: &str, rich: Option<&Rich>, ids: &mut Ids) -> Outcome {
         (Kind::Mood, &rich.mood, true),
         (Kind::PlaceType, &rich.place_type, true),
         (Kind::Privacy, &rich.privacy, true),
-        (Kind::Relationship, rich.relationship.as_slice(), false),
-        (Kind::ServiceClass, rich.service_class.as_slice(), false),
+        (Kind::Relationship, rich.relationships(), false),
+        (Kind::ServiceClass, rich.service_classes(), false),
         (Kind::Sphere, &rich.sphere, true),
     ];
     for (kind, list, several) in lists {

@@ -80,9 +80,8 @@ impl Uses {
                 || !rich.sphere.is_empty()
                 || !rich.status_icon.is_empty()
                 || !rich.time_offset.is_empty()
-                || [&rich.relationship, &rich.service_class]
-                    .iter()
-                    .any(|one| one.is_some())
+                || rich.relationship.is_some()
+                || rich.service_class.is_some()
                 || rich.class.is_some()
                 || rich.user_input.is_some();
             uses.location_type |= rich
@@ -209,8 +208,8 @@ fn rich(out: &mut XmlWriter, rich: Option<&Rich>) {
     rich.place_is.iter().for_each(|place| place_is(out, place));
     all(out, Kind::PlaceType, &rich.place_type);
     all(out, Kind::Privacy, &rich.privacy);
-    all(out, Kind::Relationship, rich.relationship.as_slice());
-    all(out, Kind::ServiceClass, rich.service_class.as_slice());
+    all(out, Kind::Relationship, rich.relationships());
+    all(out, Kind::ServiceClass, rich.service_classes());
     all(out, Kind::Sphere, &rich.sphere);
     for icon in &rich.status_icon {
         let span = Span::new(icon.from, icon.until, icon.id.as_ref());

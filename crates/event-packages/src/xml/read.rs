@@ -124,6 +124,19 @@ fn same_namespace(found: Option<&str>, wanted: &str) -> bool {
     found.is_none_or(|found| found == wanted || found.strip_suffix(':') == Some(wanted))
 }
 
+/// The text directly inside an element: in one piece unless comments or the like divide it.
+fn inner_text<'a>(node: Node<'a, '_>) -> Cow<'a, str> {
+    let mut pieces = node
+        .children()
+        .filter(Node::is_text)
+        .filter_map(|text| text.text());
+    let first = pieces.next().unwrap_or_default();
+    match pieces.next() {
+        None => Cow::Borrowed(first),
+        Some(second) => Cow::Owned([first, second].into_iter().chain(pieces).collect()),
+    }
+}
+
 /// What the formats ask of an element. Namespaces are matched by URI, names with regard to case (CXML-02, CXML-04).
 pub(crate) trait NodeExt<'a, 'input>: Sized {
     /// Whether it is this element.
@@ -180,14 +193,11 @@ impl<'a, 'input: 'a> NodeExt<'a, 'input> for Node<'a, 'input> {
     }
 
     fn content(&self) -> String {
-        self.children()
-            .filter(Node::is_text)
-            .filter_map(|node| node.text())
-            .collect()
+        inner_text(*self).into_owned()
     }
 
     fn token(&self) -> Option<String> {
-        let content = self.content();
+        let content = inner_text(*self);
         let token = content.trim_matches(BLANKS);
         (!token.is_empty()).then(|| token.to_owned())
     }
