@@ -78,7 +78,7 @@ pub(crate) fn media_type(content_type: &str) -> &str {
 
 fn format(content_type: &str) -> Format {
     let is = |name: &str| media_type(content_type).eq_ignore_ascii_case(name);
-    if is(pidf::CONTENT_TYPE) {
+    if is(pidf::CONTENT_TYPE) || is(pidf::OLD_CONTENT_TYPE) {
         Format::Presence
     } else if is(message_summary::CONTENT_TYPE) {
         Format::MessageSummary

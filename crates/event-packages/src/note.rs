@@ -29,11 +29,12 @@ impl Note {
         }
     }
 
-    /// The text of an element and its language. A language tag that is none is left out.
+    /// The text of an element and its language, which may stand at an element round it. A language tag that is none is
+    /// left out.
     pub(crate) fn read<'a, 'input>(node: impl NodeExt<'a, 'input>) -> Self {
         Self {
             text: node.content(),
-            lang: node.lang().filter(|lang| is_language(lang)),
+            lang: node.lang_in_context().filter(|lang| is_language(lang)),
         }
     }
 }

@@ -32,6 +32,9 @@ pub use rich::{Enumerated, PlaceIs, Rich, StatusIcon, TimeOffset, Use, UserInput
 /// The media type of presence documents.
 pub const CONTENT_TYPE: &str = "application/pidf+xml";
 
+/// What the drafts called it, and some phones still do.
+pub(crate) const OLD_CONTENT_TYPE: &str = "application/cpim-pidf+xml";
+
 /// A presence document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -447,6 +447,9 @@ fn cpidf_06_notes_in_languages() {
     assert_eq!(summary(&presence).availability, Availability::Unknown);
     assert_eq!(summary(&presence).note.as_deref(), Some("closed"));
     assert_lives("notes", &presence);
+    let around = read(&tuple("<status/><note>here</note>").replace("<tuple ", "<tuple xml:lang='sv' "));
+    assert_eq!(around.tuples[0].notes[0].lang.as_deref(), Some("sv"));
+    assert_lives("lang-around", &around);
     let wrong = json!({"entity": "sip:a@b", "notes": [{"text": "x", "lang": "not a tag"}]});
     assert_eq!(
         refused(&wrong),
@@ -591,6 +594,14 @@ fn cloc_01_location_objects_are_opaque() {
         presence.to_json()["persons"][0]["extensions"][0]["name"],
         "geopriv"
     );
+}
+
+#[test]
+fn the_drafts_content_type_is_presence_too() {
+    let body = tuple("<status><basic>open</basic></status>");
+    let document = Document::read("application/CPIM-pidf+xml", body.as_bytes()).unwrap();
+    assert_eq!(document.summary().availability, Availability::Open);
+    assert_eq!(document.content_type(), "application/pidf+xml");
 }
 
 #[test]

@@ -82,7 +82,11 @@ impl Place {
             "map" => &mut rich.map,
             "sound" => &mut rich.sound,
             "display-name" => {
-                rich.display_name.push(Note::read(node));
+                // its own language only: the schema has none here
+                rich.display_name.push(Note {
+                    text: node.content(),
+                    lang: node.lang().filter(|lang| is_language(lang)),
+                });
                 return true;
             }
             _ => return false,

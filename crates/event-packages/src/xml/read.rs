@@ -163,8 +163,10 @@ pub(crate) trait NodeExt<'a, 'input>: Sized {
     fn attr_bool(&self, name: &str) -> Option<bool>;
     /// An xs:dateTime attribute.
     fn attr_time(&self, name: &str) -> Option<Timestamp>;
-    /// `xml:lang`.
+    /// `xml:lang` of the element itself.
     fn lang(&self) -> Option<String>;
+    /// `xml:lang` of the element or of the nearest one round it that has it (XML §2.12, RFC 3863 §4.1.6).
+    fn lang_in_context(&self) -> Option<String>;
     /// The line it begins in, from 1. Counts through the text: for errors and findings.
     fn line(&self) -> u32;
 }
@@ -228,6 +230,10 @@ impl<'a, 'input: 'a> NodeExt<'a, 'input> for Node<'a, 'input> {
         self.attribute((XML, "lang"))
             .map(|value| value.trim_matches(BLANKS).to_owned())
             .filter(|value| !value.is_empty())
+    }
+
+    fn lang_in_context(&self) -> Option<String> {
+        self.ancestors().find_map(|node| node.lang())
     }
 
     fn line(&self) -> u32 {
