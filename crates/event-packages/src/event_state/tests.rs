@@ -7,6 +7,7 @@ use crate::dialog_info::DialogState;
 
 mod bounds;
 mod lists;
+mod models;
 
 fn body(text: impl Into<String>) -> Bytes {
     Bytes::from(text.into())
