@@ -393,4 +393,6 @@ impl Drop for Consumer {
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;

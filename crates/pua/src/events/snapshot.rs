@@ -40,6 +40,13 @@ pub(super) struct Place {
     cursor: Option<u64>,
 }
 
+#[cfg(test)]
+impl Place {
+    pub(super) fn cursor(&self) -> Option<u64> {
+        self.cursor
+    }
+}
+
 /// A consumer wants a page.
 #[derive(Debug)]
 pub(crate) struct Ask {

@@ -76,6 +76,27 @@ impl TestFeed {
         let _ = ask.page.send(page);
     }
 
+    /// Answers a question if there is one, as of the event with this number: rows, and where the
+    /// next page begins, by where this one does.
+    pub(crate) fn answer_with(
+        &self,
+        number: u64,
+        page: impl FnOnce(Option<u64>) -> (Vec<PublicationView>, Option<u64>),
+    ) -> bool {
+        let Ok(ask) = self.asks.try_recv() else {
+            return false;
+        };
+        let (rows, next) = page(ask.place.cursor());
+        let rows = rows.into_iter().map(|view| Row::Publication(Box::new(view)));
+        let _ = ask.page.send(Page {
+            number,
+            clock: Clock::read(),
+            rows: rows.collect(),
+            next,
+        });
+        true
+    }
+
     /// Whether nobody asks for a page.
     pub(crate) fn is_unasked(&self) -> bool {
         self.asks.try_recv().is_err()
