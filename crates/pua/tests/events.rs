@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
+use common::notifier::{grant, notify};
 use common::{Daemon, PATIENCE, Server, presence, request};
 use serde_json::{Value, json};
 
@@ -181,4 +182,90 @@ fn a_watch_on_the_stream_socket() {
         (&event["params"]["presentity"], &event["params"]["change"]),
         (&json!("sip:alice@example.com"), &json!("granted"))
     );
+}
+
+const PIDF: &str = r#"<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:alice@example.com"><tuple id="t"><status><basic>open</basic></status></tuple></presence>"#;
+
+/// What an application looks at first.
+fn said(event: &Value) -> Value {
+    match event["type"].as_str() {
+        Some("state") => json!([event["summary"]["availability"], event["changed"]]),
+        Some("subscription") if event["snapshot"] == true => json!(["stands", event["state"]]),
+        Some("subscription") => json!([event["change"], event["reason"]]),
+        _ => json!([event["type"]]),
+    }
+}
+
+#[test]
+fn every_notify_comes_with_its_document_and_what_is_known_to_who_attaches_later() {
+    let server = Server::start();
+    let daemon = Daemon::start(server.address());
+    let mut events = Sse::open(&daemon, "snapshot=false&raw=true", None);
+    let mut changes = Sse::open(&daemon, "snapshot=false&changed_only=true&kind=state", None);
+    assert_eq!(said(&events.next()), json!(["attached"]));
+    assert_eq!(said(&changes.next()), json!(["attached"]));
+    let watch = json!({
+        "presentity_uri": "sip:alice@example.com", "watcher_uri": "sip:door@example.com",
+        "event_package": "presence", "expires": 600,
+    });
+    assert_eq!(daemon.call("pua_subscribe", watch)["result"], "accepted");
+    let subscribe = server.receive();
+    grant(&server, &subscribe, 600);
+    let closed = PIDF.replace("open", "closed");
+    let active = "active;expires=600";
+    notify(&daemon, &server, &subscribe, 1, "pending;expires=600", "");
+    for (cseq, body) in [(2, PIDF), (3, &closed), (4, &closed)] {
+        notify(&daemon, &server, &subscribe, cseq, active, body);
+    }
+    let mut told = Vec::new();
+    while told.last() != Some(&json!(["closed", false])) {
+        let event = events.next();
+        if event["type"] == "state" && event["content_type"] != Value::Null {
+            assert_eq!(event["document"]["entity"], "sip:alice@example.com");
+            let body = if event["summary"]["availability"] == "open" {
+                PIDF
+            } else {
+                &closed
+            };
+            assert_eq!(
+                (&event["body"], &event["watcher"]),
+                (&json!(body), &json!("sip:door@example.com"))
+            );
+        }
+        told.push(said(&event));
+    }
+    let of =
+        |wanted: [Value; 3]| -> Vec<&Value> { told.iter().filter(|event| wanted.contains(event)).collect() };
+    let states = [
+        json!(["open", true]),
+        json!(["closed", true]),
+        json!(["closed", false]),
+    ];
+    assert_eq!(of(states.clone()), states.iter().collect::<Vec<_>>());
+    let changes_of = [
+        json!(["pending", null]),
+        json!(["active", null]),
+        json!(["refused", null]),
+    ];
+    assert_eq!(of(changes_of.clone()), changes_of[..2].iter().collect::<Vec<_>>());
+    assert_eq!(said(&changes.next()), json!(["open", true]));
+    assert_eq!(said(&changes.next()), json!(["closed", true]));
+
+    // Who comes later is told what is known, and then the same as all.
+    let mut later = Sse::open(&daemon, "presentity=sip:alice@example.com", None);
+    let rows: Vec<Value> = (0..4).map(|_| later.next()).collect();
+    assert_eq!(said(&rows[1]), json!(["stands", "active"]));
+    assert_eq!(said(&rows[2]), json!(["closed", null]));
+    assert_eq!(rows[2]["subscription_state"], "active");
+    assert_eq!(
+        (&rows[3]["subscriptions"], &rows[3]["states"]),
+        (&json!(1), &json!(1))
+    );
+    notify(&daemon, &server, &subscribe, 5, active, "<presence");
+    let unreadable = later.next();
+    assert_eq!(unreadable["type"], "unreadable", "{unreadable}");
+    notify(&daemon, &server, &subscribe, 6, "terminated;reason=rejected", "");
+    let over = later.next();
+    assert_eq!(said(&over), json!(["terminated", "rejected"]), "{over}");
+    assert_eq!(over["next"], "refused", "{over}");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use pua_core::Event;
 use tokio::runtime::Handle;
@@ -109,6 +110,11 @@ pub(crate) fn stream(
     (Inlet { writer, shared }, feed)
 }
 
+/// Between two wakings of all consumers there is so much time for each of them: at thousands of
+/// events a second, hundreds of consumers would else do little but wake up. The first event after
+/// a quiet time is told at once.
+const WAKING: Duration = Duration::from_micros(20);
+
 /// Wakes the consumers, so that the engine wakes only one task however many there are.
 async fn herald(shared: Arc<Shared>, newest: watch::Sender<u64>) {
     loop {
@@ -117,6 +123,12 @@ async fn herald(shared: Arc<Shared>, newest: watch::Sender<u64>) {
         newest.send_replace(shared.ring.newest());
         if closed {
             return;
+        }
+        let consumers = shared.counts.consumers.load(Ordering::Relaxed);
+        let pause = WAKING * u32::try_from(consumers).unwrap_or(u32::MAX);
+        // The timer knows whole milliseconds only.
+        if pause >= Duration::from_millis(1) {
+            tokio::time::sleep(pause).await;
         }
     }
 }

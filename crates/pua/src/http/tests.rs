@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::engine::fake::Fake;
-use crate::events::test_feed::{TestFeed, bounds};
+use crate::events::test_feed::{TestFeed, bounds, state};
 use crate::events::{Filter, Start};
 
 /// A served listener, stopped at the end.
@@ -399,4 +399,49 @@ fn the_type_of_the_answer_is_that_of_the_document() {
     }
     let json = served.post("/RPC2", "", r#"{"jsonrpc":"2.0","id":1,"method":"version"}"#);
     assert!(json.contains("content-type: application/json\r\n"), "{json}");
+}
+
+/// A state with a body of 16 KiB.
+fn large() -> pua_core::Event {
+    static BODY: [u8; 16 * 1024] = [b'x'; 16 * 1024];
+    state("sip:a@h", "text/plain", &BODY, true)
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_nobody_and_is_told_the_gap() {
+    let mut served = Served::new(echo);
+    let request = "GET /v1/events?snapshot=false&raw=true HTTP/1.1\r\nHost: h\r\n\r\n";
+    let open = |served: &Served| {
+        let mut stream = served.connect();
+        socket2::SockRef::from(&stream)
+            .set_recv_buffer_size(64 * 1024)
+            .unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reader = BufReader::new(stream);
+        assert_eq!(data(&mut reader)["type"], "attached");
+        reader
+    };
+    let (mut slow, mut fast) = (open(&served), open(&served));
+    let mut pushed = 0;
+    // More than the system's buffers take; the ring holds 64 events, less than the fast one leaves.
+    while pushed < 480 {
+        for _ in 0..16 {
+            pushed += 1;
+            served.events.as_mut().unwrap().push(large());
+        }
+        while data(&mut fast)["seq"] != pushed {}
+    }
+    let (mut next, mut lost) = (1, 0);
+    while next <= pushed {
+        let event = data(&mut slow);
+        if event["type"] == "gap" {
+            assert_eq!(event["from"], next);
+            lost += event["lost"].as_u64().unwrap();
+            next = event["to"].as_u64().unwrap();
+        } else {
+            assert_eq!(event["seq"], next);
+        }
+        next += 1;
+    }
+    assert!(lost > 0, "nothing was lost of {pushed}");
 }

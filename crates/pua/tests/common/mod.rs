@@ -1,6 +1,8 @@
 //! The real binary, and a presence server that the test plays itself.
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+pub(crate) mod notifier;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

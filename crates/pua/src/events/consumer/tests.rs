@@ -1,9 +1,9 @@
 //! What a consumer is told, and when it can go on.
 
 use super::*;
-use crate::events::Request;
 use crate::events::feed::TooManyConsumers;
 use crate::events::test_feed::{TestFeed, bounds};
+use crate::events::{Bounds, Request};
 
 /// Type and presentity, or for a gap the numbers; `*` for a row of a snapshot; `@` and the number
 /// where one can go on.
@@ -248,6 +248,41 @@ async fn the_end_of_the_stream_comes_after_its_last_event() {
     assert_eq!(take(&mut consumer, 2).await, ["attached @0", "a @1"]);
     assert!(consumer.next().await.is_none() && consumer.next().await.is_none());
     assert!(asking.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_consumers_are_woken_together_and_the_first_event_at_once() {
+    let most = 200;
+    let mut feed = TestFeed::on(
+        &tokio::runtime::Handle::current(),
+        Bounds {
+            consumers: most,
+            ..bounds(2000)
+        },
+    );
+    let began = tokio::time::Instant::now();
+    let waiting: Vec<_> = (0..most)
+        .map(|_| {
+            let mut consumer = feed.feed.attach(Filter::default(), FROM_NOW).unwrap();
+            tokio::spawn(async move {
+                assert_eq!(take(&mut consumer, 2).await, ["attached @0", "a @1"]);
+                let first = began.elapsed();
+                take(&mut consumer, 1000).await;
+                (first, began.elapsed())
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    feed.grant(&["a"]);
+    tokio::task::yield_now().await;
+    for _ in 0..1000 {
+        feed.grant(&["b"]);
+    }
+    let pause = std::time::Duration::from_micros(20) * 200;
+    for task in waiting {
+        let (first, last) = task.await.unwrap();
+        assert!(first.is_zero() && last <= pause * 2, "{first:?} {last:?}");
+    }
 }
 
 #[tokio::test]
