@@ -10,7 +10,7 @@ use crate::message_summary::{self, MessageSummary};
 use crate::reginfo::{self, Registrations};
 use crate::watcherinfo::{self, WatcherInfo};
 use crate::xcap_diff::{self, XcapDiff};
-use crate::{DocumentError, Finding, Summary, json, pidf, rlmi};
+use crate::{DocumentError, Finding, Summary, json, multipart, pidf, rlmi};
 
 /// A document of an event package.
 #[derive(Debug, Clone, PartialEq)]
@@ -230,6 +230,7 @@ pub fn check(content_type: &str, body: &[u8]) -> Vec<Finding> {
         Format::WatcherInfo => watcherinfo::check(body),
         Format::Conference => conference::check(body),
         Format::XcapDiff => xcap_diff::check(body),
+        Format::Other if multipart::is_multipart(content_type) => multipart::check(content_type, body),
         Format::Other => Vec::new(),
     }
 }

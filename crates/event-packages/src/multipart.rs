@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+mod check;
 mod encoding;
 mod media_type;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::check;
 pub use encoding::unescape_cid;
 pub(crate) use media_type::MediaType;
 

@@ -154,6 +154,44 @@ fn cmime_01_bounds() {
     assert_eq!(read(&body), Err(MultipartError::LongHead));
 }
 
+/// CMIME-01, R4662-03: what a peer may refuse, with the lines of the whole body.
+#[test]
+fn r4662_03_findings() {
+    let list = "<list xmlns='urn:ietf:params:xml:ns:rlmi' uri='sip:l' version='0' fullState='1'><resource uri='sip:a'>\r\n\
+        <instance id='1' state='active' cid='p@l'/><instance id='2' state='active' cid='q@l'/></resource></list>";
+    let body = format!(
+        "--b1\r\nContent-ID: <root@l>\r\nContent-Type: application/rlmi+xml\r\n\r\n{list}\r\n--b1\r\nContent-ID: <p@l>\r\n\
+        Content-Type: application/simple-message-summary\r\n\r\nMessages-Waiting: yes\r\nFax: 1\r\n\r\n--b1\r\n\r\nspare\r\n--b1--"
+    );
+    let told = |content_type: &str, body: &str| -> Vec<String> {
+        let findings = crate::check(content_type, body.as_bytes());
+        findings
+            .iter()
+            .map(|found| format!("{} {} {}", found.rule, found.line.unwrap_or(0), found.message))
+            .collect()
+    };
+    assert_eq!(
+        told(RELATED, &body),
+        [
+            "R4662-03 0 no part has the Content-ID \"q@l\" of the list",
+            "R4662-03 0 parts the list does not refer to, which are not read: 1",
+            "CMWI-01 12 Fax has to be `new/old` or `new/old (urgent new/urgent old)`",
+        ]
+    );
+    let cut = told(
+        "multipart/related;boundary=b1;start=x",
+        body.trim_end_matches('-'),
+    );
+    for wanted in ["closing delimiter", "type parameter", "start parameter"] {
+        assert!(cut.iter().any(|said| said.contains(wanted)), "{wanted}: {cut:?}");
+    }
+    assert_eq!(told("multipart/mixed;boundary=x", &body).len(), 1);
+    assert_eq!(
+        told("multipart/mixed;boundary=b", "--b\r\n\r\nany\r\n--b--"),
+        [""; 0]
+    );
+}
+
 proptest! {
     /// CMIME-01: any parts come back as they were.
     #[test]
