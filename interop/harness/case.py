@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from .daemon import Daemon
+from .events import EventStream
 from .kamailio import PresenceServer, Publisher
 from .process import Process
 from .sip import ScriptedServer
@@ -85,6 +86,11 @@ class LabCase(unittest.TestCase):
         daemon = Daemon(self.pua, self.run_dir, presence_server, **options)
         self.addCleanup(daemon.stop)
         return daemon.start()
+
+    def events(self, daemon, name="curl", **query):
+        stream = EventStream(self.run_dir, daemon, name, **query)
+        self.addCleanup(stream.stop)
+        return stream
 
     def watcher(self, port, presentity, **options):
         watcher = Watcher(self.run_dir, port, presentity, **options)

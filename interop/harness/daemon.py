@@ -19,7 +19,7 @@ def toml_list(items):
 class Daemon:
     """`pua serve` with every management transport, in its own directory."""
 
-    def __init__(self, binary, run_dir, presence_server=None, credentials=(), server=False, sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), extra=""):
+    def __init__(self, binary, run_dir, presence_server=None, credentials=(), server=False, sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, extra=""):
         self.binary = binary
         self.run_dir = pathlib.Path(run_dir)
         self.fifo = self.run_dir / "pua_fifo"
@@ -33,7 +33,7 @@ class Daemon:
         if presence_server:
             lines.append(f"presence_server = {toml_string(presence_server)}")
         lines += [
-            "[sip]", f"listen = {toml_list(sip)}",
+            "[sip]", f"listen = {toml_list(sip)}", f"t1_ms = {t1_ms}",
             "[store]", 'url = "memory:"',
             "[mi.fifo]", f"path = {toml_string(self.fifo)}", 'mode = "0666"', f"reply_dir = {toml_string(self.reply_dir)}",
             "[mi.datagram]", f"listen = {toml_list([f'unix:{self.datagram_socket}', 'udp:127.0.0.1:0'])}",
@@ -125,6 +125,13 @@ class Daemon:
                                          {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
+
+    def subscribe(self, presentity, watcher, package="presence", expires=3600, **more):
+        """Subscribes; the answer comes when the daemon has the command, or what `wait` says."""
+        return self.call("pua_subscribe", presentity_uri=presentity, watcher_uri=watcher, event_package=package, expires=expires, **more)
+
+    def subscriptions(self, **filters):
+        return self.call("pua:subscriptions", **filters)["result"]["subscriptions"]
 
     def publish(self, presentity, body=None, expires=3600, package="presence", content_type="application/pidf+xml", **more):
         params = {"presentity_uri": presentity, "expires": expires, "event_package": package, **more}

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import shutil
 import sqlite3
 import urllib.request
 
@@ -11,7 +12,11 @@ from .process import Process, program
 from .sip import answers_options
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
+#: The type of an rls-services document in Kamailio's xcap table.
+RLS_SERVICES = 8
 SCHEMAS = pathlib.Path("/usr/share/kamailio/db_sqlite")
+#: With lists the tables are text files: the rls module calls a function that the SQLite connector does not have.
+TEXT_TABLES = pathlib.Path("/usr/share/kamailio/dbtext/kamailio")
 
 
 def make_database(path, *schemas, edit=lambda sql: sql):
@@ -25,18 +30,25 @@ def make_database(path, *schemas, edit=lambda sql: sql):
 
 
 class PresenceServer:
-    """Kamailio with its presence modules, UDP and TCP on one port of loopback."""
+    """Kamailio with its presence modules, UDP and TCP on one port of loopback.
 
-    def __init__(self, run_dir, digest=False, algorithm=None, qop=1, min_expires=1, max_expires=3600):
+    `lists` makes it a resource list server: {(watcher, list's URI): [members' URIs]}.
+    """
+
+    def __init__(self, run_dir, digest=False, algorithm=None, qop=1, min_expires=1, max_expires=3600, lists=None):
         self.run_dir = pathlib.Path(run_dir)
         self.database = self.run_dir / "presence.db"
         self.port = free_port()
-        self.defines = [f"PORT={self.port}", f'DBURL="sqlite:///{self.database}"', f'SERVER="sip:127.0.0.1:{self.port}"',
+        url = f"sqlite:///{self.database}" if lists is None else f"text://{self.run_dir}/lists"
+        self.defines = [f"PORT={self.port}", f'DBURL="{url}"', f'SERVER="sip:127.0.0.1:{self.port}"',
                         f"MIN_EXPIRES={min_expires}", f"MAX_EXPIRES={max_expires}"]
         if digest:
             self.defines += ["AUTH=1", f'QOP="{qop}"']
             if algorithm:
                 self.defines.append(f'ALGORITHM="{algorithm}"')
+        self.lists = lists
+        if lists is not None:
+            self.defines += ["RLS=1", f'LISTS="sip:rls@127.0.0.1:{self.port}"']
         self.process = None
 
     def start(self, empty=True):
@@ -44,7 +56,10 @@ class PresenceServer:
         if empty:
             for leftover in self.run_dir.glob("presence.db*"):
                 leftover.unlink()
-            make_database(self.database, "standard", "presence")
+            if self.lists is None:
+                make_database(self.database, "standard", "presence")
+            else:
+                self._write_lists()
         rundir = self.run_dir / "kamailio"
         rundir.mkdir(exist_ok=True)
         argv = [program("kamailio"), "-DD", "-E", "-m", "64", "-M", "8", "-f", PEERS / "kamailio-presence.cfg", "-Y", rundir, "-w", rundir]
@@ -54,9 +69,33 @@ class PresenceServer:
         self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 30)
         return self
 
+    def _write_lists(self):
+        """One rls-services document (RFC 4826) for each watcher, as an XCAP server would store it."""
+        services = {}
+        for (watcher, name), members in self.lists.items():
+            entries = "".join(f'<entry uri="{member}"/>' for member in members)
+            services.setdefault(watcher, []).append(
+                f'<service uri="{name}"><list>{entries}</list><packages><package>presence</package></packages></service>')
+        directory = self.run_dir / "lists"
+        directory.mkdir(exist_ok=True)
+        for table in ("version", "presentity", "active_watchers", "watchers", "pua", "xcap", "rls_presentity", "rls_watchers"):
+            shutil.copy(TEXT_TABLES / table, directory)
+        with open(directory / "xcap", "a") as table:
+            for number, (watcher, items) in enumerate(services.items(), 1):
+                user, _, domain = watcher.removeprefix("sip:").partition("@")
+                document = ('<?xml version="1.0" encoding="UTF-8"?><rls-services xmlns="urn:ietf:params:xml:ns:rls-services">'
+                            f'{"".join(items)}</rls-services>')
+                fields = (number, user, domain, document, RLS_SERVICES, "lab", 0, f"rls-services/users/{watcher}/index", 0)
+                table.write(":".join(str(field).replace("\\", "\\\\").replace(":", "\\:") for field in fields) + "\n")
+
     def stop(self):
         if self.process:
             self.process.stop()
+
+    def forget(self):
+        """Dies without a word, and comes back at the same port without knowing anybody."""
+        self.process.kill()
+        return self.start()
 
     def uri(self, transport="udp"):
         return f"sip:127.0.0.1:{self.port}" + (";transport=tcp" if transport == "tcp" else "")
