@@ -1,4 +1,4 @@
-//! The daemon under test and the presence server that takes its publications.
+//! The daemon under test, and the presence server that takes its publications.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,47 +8,50 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-/// Two processes, and the directory with their files.
-pub(crate) struct Daemons {
+/// The daemon under test.
+pub(crate) struct Daemon {
     directory: PathBuf,
-    server: Child,
-    daemon: Child,
+    child: Child,
     /// `127.0.0.1:port` of the management datagrams.
     pub(crate) udp: String,
 }
 
-impl Daemons {
-    /// Starts both and waits until they serve.
-    pub(crate) fn start(pua: &Path, transport: &str) -> anyhow::Result<Daemons> {
-        let directory = std::env::temp_dir().join(format!("pua-load-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory)?;
+/// What both processes have in their configuration.
+fn quiet(directory: &Path, name: &str) -> String {
+    format!(
+        "[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[store]\nurl = \"memory:\"\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n",
+        directory.join(format!("{name}.stream")).display()
+    )
+}
+
+fn fresh_directory() -> anyhow::Result<PathBuf> {
+    let directory = std::env::temp_dir().join(format!("pua-load-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
+
+impl Daemon {
+    /// Starts it, and waits until it serves. Its requests go to `presence_server`.
+    pub(crate) fn start(pua: &Path, presence_server: &str) -> anyhow::Result<Daemon> {
+        Daemon::start_in(pua, fresh_directory()?, presence_server)
+    }
+
+    fn start_in(pua: &Path, directory: PathBuf, presence_server: &str) -> anyhow::Result<Daemon> {
         let at = |name: &str| directory.join(name).display().to_string();
-        let quiet = format!(
-            "[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[store]\nurl = \"memory:\"\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n",
-            at("NAME.stream")
-        );
         let text = format!(
-            "{}[server]\nenabled = true\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n",
-            quiet.replace("NAME", "server")
-        );
-        let (server, ready) = start(pua, &directory, "server", &text)?;
-        let address = ready["server"][0].as_str().unwrap_or_default();
-        let address = address.trim_start_matches("udp:");
-        let text = format!(
-            "presence_server = \"sip:{address};transport={transport}\"\n{}[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
-            quiet.replace("NAME", "daemon"),
+            "presence_server = \"{presence_server}\"\n{}[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
+            quiet(&directory, "daemon"),
             at("fifo"),
             directory.display(),
             at("mi.sock"),
         );
-        let (daemon, ready) = start(pua, &directory, "daemon", &text)?;
+        let (child, ready) = start(pua, &directory, "daemon", &text)?;
         let udp = ready["mi_datagram"][1].as_str().unwrap_or_default();
-        Ok(Daemons {
+        Ok(Daemon {
             udp: udp.trim_start_matches("udp:").to_owned(),
             directory,
-            server,
-            daemon,
+            child,
         })
     }
 
@@ -57,9 +60,25 @@ impl Daemons {
         self.directory.join(name)
     }
 
-    /// Seconds of CPU that the daemon has used: user and system.
+    /// Bytes of its memory that are resident.
+    pub(crate) fn resident(&self) -> anyhow::Result<usize> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
+        let kilobytes: usize = line
+            .trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse()
+            .context("VmRSS")?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Seconds of CPU that it has used: user and system.
     pub(crate) fn cpu(&self) -> anyhow::Result<(f64, f64)> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.daemon.id()))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let rest = stat.rsplit_once(')').context("no name in stat")?.1;
         let field = |at: usize| -> anyhow::Result<f64> {
             let ticks: f64 = rest
@@ -74,13 +93,48 @@ impl Daemons {
     }
 }
 
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// The daemon, and a process of its own with the presence server.
+pub(crate) struct Daemons {
+    server: Child,
+    daemon: Daemon,
+}
+
+impl std::ops::Deref for Daemons {
+    type Target = Daemon;
+
+    fn deref(&self) -> &Daemon {
+        &self.daemon
+    }
+}
+
+impl Daemons {
+    /// Starts both and waits until they serve.
+    pub(crate) fn start(pua: &Path, transport: &str) -> anyhow::Result<Daemons> {
+        let directory = fresh_directory()?;
+        let text = format!(
+            "{}[server]\nenabled = true\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n",
+            quiet(&directory, "server")
+        );
+        let (server, ready) = start(pua, &directory, "server", &text)?;
+        let address = ready["server"][0].as_str().unwrap_or_default();
+        let address = address.trim_start_matches("udp:");
+        let daemon = Daemon::start_in(pua, directory, &format!("sip:{address};transport={transport}"))?;
+        Ok(Daemons { server, daemon })
+    }
+}
+
 impl Drop for Daemons {
     fn drop(&mut self) {
-        for child in [&mut self.daemon, &mut self.server] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        let _ = fs::remove_dir_all(&self.directory);
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
 }
 

@@ -2,15 +2,17 @@
 //! operations a second and the daemon's CPU time per thousand.
 //!
 //! It starts two processes of the `pua` binary: the daemon under test, and one whose embedded
-//! presence server takes the publications. Only the first one's time is counted.
+//! presence server takes the publications. Only the first one's time is counted. `pua-load notify`
+//! is about the other direction: NOTIFYs in, events out.
 
 mod client;
 mod daemon;
+mod notify;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::client::Client;
 use crate::daemon::Daemons;
@@ -26,11 +28,20 @@ enum Way {
     Fifo,
 }
 
+/// What else can be measured.
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// NOTIFYs in, events out: latency, CPU time, bytes per subscription.
+    Notify(notify::Load),
+}
+
 /// What a publication costs.
 #[derive(Debug, Parser)]
 struct Arguments {
+    #[command(subcommand)]
+    kind: Option<Kind>,
     /// The `pua` binary.
-    #[arg(long, default_value = "target/release/pua")]
+    #[arg(long, global = true, default_value = "target/release/pua")]
     pua: PathBuf,
     /// By which way calls come; all if none is given.
     #[arg(long)]
@@ -51,6 +62,9 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Kind::Notify(load)) = &arguments.kind {
+        return notify::run(&arguments.pua, load);
+    }
     let ways = match arguments.way.is_empty() {
         true => vec![Way::Unix, Way::Udp, Way::Fifo],
         false => arguments.way.clone(),
