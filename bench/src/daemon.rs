@@ -19,7 +19,7 @@ pub(crate) struct Daemon {
 /// What both processes have in their configuration.
 fn quiet(directory: &Path, name: &str) -> String {
     format!(
-        "[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[store]\nurl = \"memory:\"\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n",
+        "[sip]\nlisten = [\"udp:127.0.0.1:0\"]\nSIP[store]\nurl = \"memory:\"\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n",
         directory.join(format!("{name}.stream")).display()
     )
 }
@@ -32,16 +32,18 @@ fn fresh_directory() -> anyhow::Result<PathBuf> {
 }
 
 impl Daemon {
-    /// Starts it, and waits until it serves. Its requests go to `presence_server`.
+    /// Starts it, and waits until it serves. Its requests go to `presence_server`. What passes is
+    /// forgotten soon, so that what is held can be weighed: short timers, a small ring of events.
     pub(crate) fn start(pua: &Path, presence_server: &str) -> anyhow::Result<Daemon> {
-        Daemon::start_in(pua, fresh_directory()?, presence_server)
+        let brief = "t1_ms = 20\n[events]\nring = 4096\n";
+        Daemon::start_in(pua, fresh_directory()?, presence_server, brief)
     }
 
-    fn start_in(pua: &Path, directory: PathBuf, presence_server: &str) -> anyhow::Result<Daemon> {
+    fn start_in(pua: &Path, directory: PathBuf, presence_server: &str, sip: &str) -> anyhow::Result<Daemon> {
         let at = |name: &str| directory.join(name).display().to_string();
         let text = format!(
             "presence_server = \"{presence_server}\"\n{}[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
-            quiet(&directory, "daemon"),
+            quiet(&directory, "daemon").replace("SIP", sip),
             at("fifo"),
             directory.display(),
             at("mi.sock"),
@@ -121,12 +123,17 @@ impl Daemons {
         let directory = fresh_directory()?;
         let text = format!(
             "{}[server]\nenabled = true\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n",
-            quiet(&directory, "server")
+            quiet(&directory, "server").replace("SIP", "")
         );
         let (server, ready) = start(pua, &directory, "server", &text)?;
         let address = ready["server"][0].as_str().unwrap_or_default();
         let address = address.trim_start_matches("udp:");
-        let daemon = Daemon::start_in(pua, directory, &format!("sip:{address};transport={transport}"))?;
+        let daemon = Daemon::start_in(
+            pua,
+            directory,
+            &format!("sip:{address};transport={transport}"),
+            "",
+        )?;
         Ok(Daemons { server, daemon })
     }
 }
