@@ -40,7 +40,7 @@ pub struct Limits {
     pub body: usize,
     /// Commands waiting for an answer.
     pub commands: usize,
-    /// Server transactions remembered (RFC 3261 §17.2); beyond it requests are dropped.
+    /// Server transactions remembered (RFC 3261 §17.2); beyond it the oldest are forgotten.
     pub server_transactions: usize,
 }
 

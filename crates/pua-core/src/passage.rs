@@ -291,7 +291,7 @@ fn quality(q: Option<&str>) -> u32 {
 }
 
 /// A URI without header fields and `method`.
-fn bare(uri: &str) -> Option<String> {
+pub(crate) fn bare(uri: &str) -> Option<String> {
     let text = uri.split('?').next()?;
     let mut parts = text.split(';');
     let mut kept = parts.next()?.to_owned();

@@ -94,8 +94,9 @@ impl Uas {
                 return;
             }
         };
-        if self.transactions.len() >= self.limit {
-            // Shed what is newest; what is remembered keeps its answers.
+        // A notifier's news is worth more than an answer that was given long ago, and a NOTIFY
+        // whose answer is forgotten is known by its CSeq number.
+        if self.transactions.len() >= self.limit && !self.transactions.forget_oldest() {
             return;
         }
         let key = match self.transactions.receive(now, message, &essentials, flow) {
@@ -116,9 +117,13 @@ impl Uas {
         }
         match line.method {
             Method::Options | Method::Notify => {}
-            // §9.2: nothing that is answered at once can be cancelled.
+            // §9.2: what it is for has been answered already, and stays so.
             Method::Cancel => {
-                return self.respond(now, core, flow, message, key, 481, reason_phrase(481), |_| {});
+                let code = match self.transactions.knows_target_of(message, &essentials) {
+                    true => 200,
+                    false => 481,
+                };
+                return self.respond(now, core, flow, message, key, code, reason_phrase(code), |_| {});
             }
             method => {
                 let code = if is_known(method) { 405 } else { 501 };
@@ -179,6 +184,9 @@ impl Uas {
                 }
                 if let Some(accept) = &answer.accept {
                     printer.header(HeaderName::Accept, accept);
+                }
+                if let Some(unsupported) = answer.unsupported {
+                    printer.header(HeaderName::Unsupported, unsupported);
                 }
                 if answer.identity_only {
                     printer.header(HeaderName::AcceptEncoding, "identity");

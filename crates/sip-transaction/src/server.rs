@@ -7,6 +7,7 @@
 //! | `Completed` | datagrams: until timer J; streams: not at all | until the ACK or timer H; datagrams: timer G repeats the response |
 //! | `Confirmed` | | datagrams: until timer I |
 
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,6 +57,8 @@ struct Entry {
     /// By which the same request is recognised that comes by another way.
     origin: Option<u64>,
     invite: bool,
+    /// Tells it from earlier ones at the same place.
+    serial: u32,
     flow: Flow,
     hop: Hop,
     state: State,
@@ -69,6 +72,9 @@ pub struct ServerTransactions {
     /// Requests outside a dialog by a seeded hash of From tag, Call-ID and CSeq.
     origins: HashSet<u64>,
     due: DueTimes,
+    /// Those answered, the oldest first, with their serial numbers; some are gone already.
+    answered: VecDeque<(u32, u32)>,
+    next_serial: u32,
     /// A buffer for identifiers.
     id: Vec<u8>,
 }
@@ -83,6 +89,8 @@ impl ServerTransactions {
             by_id: HashMap::new(),
             origins: HashSet::new(),
             due: DueTimes::new(now),
+            answered: VecDeque::new(),
+            next_serial: 0,
             id: Vec::with_capacity(128),
         }
     }
@@ -141,10 +149,12 @@ impl ServerTransactions {
             _ => None,
         };
         let merged = origin.is_some_and(|origin| !self.origins.insert(origin));
+        self.next_serial = self.next_serial.wrapping_add(1);
         let index = self.entries.insert(Entry {
             id: id.clone(),
             origin: origin.filter(|_| !merged),
             invite,
+            serial: self.next_serial,
             flow: *flow,
             hop: response_hop(&essentials.top_via, flow),
             state: State::Trying,
@@ -232,9 +242,38 @@ impl ServerTransactions {
             interval: self.timers.t1,
             ends_at,
         };
+        let serial = entry.serial;
         self.due
             .set(key.0, resend_at.map_or(ends_at, |at| at.min(ends_at)));
+        while self.oldest_is_gone() {
+            self.answered.pop_front();
+        }
+        self.answered.push_back((key.0, serial));
         Some(answer)
+    }
+
+    fn is_there(&self, index: u32, serial: u32) -> bool {
+        self.entries
+            .get(index as usize)
+            .is_some_and(|entry| entry.serial == serial)
+    }
+
+    fn oldest_is_gone(&self) -> bool {
+        self.answered
+            .front()
+            .is_some_and(|(index, serial)| !self.is_there(*index, *serial))
+    }
+
+    /// Forgets the one that was answered first, to make room for another: its repetitions, which
+    /// are the least likely to come, are taken for new requests. `false`: none has been answered.
+    pub fn forget_oldest(&mut self) -> bool {
+        while let Some((index, serial)) = self.answered.pop_front() {
+            if self.is_there(index, serial) {
+                self.remove(index);
+                return true;
+            }
+        }
+        false
     }
 
     /// Gives up a request that will not be answered.

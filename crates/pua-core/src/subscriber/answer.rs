@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sip_transaction::Hop;
 use sip_wire::{DeltaSeconds, HeaderName, Message, NameAddr, StatusLine};
 
+use super::dialog::dialog_hop;
 use super::settle::Ended;
 use super::subscription::{Doing, Operation, State};
 use super::{Awaited, Subscriber};
@@ -204,9 +205,11 @@ impl Subscriber {
         }));
         subscription.failures = 0;
         let until = subscription.until();
+        let own_hop = subscription.next_hop;
         let Some(dialog) = subscription.dialog(id) else {
             return;
         };
+        dialog.hold = None;
         // R6665-63: a target refresh; the route set never changes.
         let target = message
             .headers
@@ -217,9 +220,8 @@ impl Subscriber {
             .map(|contact| contact.uri);
         if let Some(target) = target.filter(|target| **target != *dialog.target) {
             dialog.target = target.into();
-            if let Some(joined) = super::notify::join(now, core, &dialog.target, &dialog.routes) {
-                core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));
-            }
+            let joined = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
+            core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));
         }
         let notified = matches!(dialog.doing, Doing::Requesting { timer_n: None, .. });
         // R5839-02: neither the state nor the subscription has changed, and no NOTIFY follows.
@@ -235,23 +237,23 @@ impl Subscriber {
         }
         let expires_at = exchange.sent_at + Duration::from_secs(u64::from(granted));
         // A NOTIFY that came first has the last word where it says less (R6665-78).
-        let expires_at = if notified {
-            expires_at.min(dialog.expires_at)
-        } else {
-            expires_at
-        };
+        let expires_at = exchange
+            .told_until
+            .map_or(expires_at, |told| told.min(expires_at));
         let left = expires_at.saturating_duration_since(now).as_secs();
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         dialog.stands_until(now, expires_at, refresh_after(left, fraction));
         if until.is_some_and(|until| expires_at + Duration::from_secs(1) >= until) {
             dialog.refresh_at = None;
         }
-        dialog.doing = if notified || unchanged {
+        // R6665-53: some send no NOTIFY then.
+        let enough = unchanged || core.config.subscribe.lenient_refresh && !notified;
+        dialog.doing = if notified || enough {
             Doing::Resting
         } else {
             Doing::NotifyWait { operation, timer_n }
         };
-        if unchanged {
+        if enough {
             let Some(subscription) = self.subscriptions.get(index as usize) else {
                 return;
             };

@@ -45,6 +45,7 @@ impl Subscriber {
                     members: subscribe.members,
                     desire,
                     fetch: false,
+                    revision: 0,
                 };
                 let index = self.insert(now, core, Arc::new(subscribe.name), intent)?;
                 self.by_uri.entry(key.into()).or_default().push(index);
@@ -104,6 +105,9 @@ impl Subscriber {
             && fetch.members.is_empty()
         {
             self.waits(now, core, index, id, Awaited::State, fetch.wait, fetch.timeout);
+            if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
+                subscription.intent.revision = subscription.intent.revision.wrapping_add(1);
+            }
             self.wanted(now, core, index);
             return Ok(());
         }
@@ -113,6 +117,7 @@ impl Subscriber {
             members: fetch.members,
             desire: Desire::Stand { until: None },
             fetch: true,
+            revision: 0,
         };
         let index = self.insert(now, core, Arc::new(fetch.name), intent)?;
         self.waits(now, core, index, id, Awaited::State, fetch.wait, fetch.timeout);
@@ -140,6 +145,7 @@ impl Subscriber {
             subscription.intent.proxy = Some(proxy.clone());
         }
         subscription.intent.desire = desire;
+        subscription.intent.revision = subscription.intent.revision.wrapping_add(1);
         if !subscribe.headers.is_empty() {
             subscription.intent.headers = subscribe.headers.clone();
         }
@@ -176,7 +182,7 @@ impl Subscriber {
     }
 
     /// A subscription is not wanted any more.
-    fn unwanted(&mut self, now: Instant, core: &mut Core, index: u32) {
+    pub(super) fn unwanted(&mut self, now: Instant, core: &mut Core, index: u32) {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
@@ -271,6 +277,7 @@ impl Subscriber {
             cseq: 0,
             state: State::Over,
             dialogs: Default::default(),
+            forks: None,
             known: None,
             waiters: Default::default(),
             failures: 0,
@@ -303,12 +310,20 @@ impl Subscriber {
         if self.find(&key, &record.name).is_some() {
             return;
         }
+        if record.until.is_some_and(|until| until <= now) {
+            // Its lifetime has ended meanwhile.
+            self.next_key = self.next_key.max(record.key + 1);
+            core.outputs
+                .push_back(Output::Persist(Change::DeleteSubscription { key: record.key }));
+            return;
+        }
         let intent = Intent {
             headers: record.headers,
             proxy: record.proxy,
             members: record.members,
             desire: Desire::Stand { until: record.until },
             fetch: false,
+            revision: 0,
         };
         let Ok(index) = self.insert(now, core, record.name, intent) else {
             return;
@@ -324,6 +339,10 @@ impl Subscriber {
     /// Applies a changed configuration: next hops anew, and what a server refused once more. What
     /// a notifier has ended for good stays so (R6665-84).
     pub(crate) fn configure(&mut self, now: Instant, core: &mut Core) {
+        for (_, exchange) in &mut self.exchanges {
+            // The nonces are forgotten, so a challenge now is the first.
+            exchange.passage.rounds.moved();
+        }
         let all: Vec<u32> = self.subscriptions.iter().map(|(index, _)| index as u32).collect();
         for index in all {
             let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
@@ -341,15 +360,6 @@ impl Subscriber {
                 }
                 // It may stand in the queue of a hop that is not its own any more.
                 State::Queued { .. } => self.enqueue(now, core, index, Cause::Ourselves),
-                State::Trying {
-                    exchange: Some(exchange),
-                    ..
-                } => {
-                    // The nonces are forgotten, so a challenge now is the first.
-                    if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
-                        exchange.passage.rounds.moved();
-                    }
-                }
                 _ => {}
             }
         }

@@ -36,6 +36,7 @@ impl Subscriber {
             self.end(now, core, index);
             return;
         }
+        subscription.forks = None;
         subscription.call_id = call_id;
         subscription.from_tag = from_tag;
         subscription.cseq = 0;
@@ -56,11 +57,11 @@ impl Subscriber {
 
     /// Sends the SUBSCRIBE in a dialog that waits in it.
     pub(super) fn begin_in_dialog(&mut self, now: Instant, core: &mut Core, index: u32, id: u64) {
-        let Some(dialog) = self
-            .subscriptions
-            .get_mut(index as usize)
-            .and_then(|subscription| subscription.dialog(id))
-        else {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let revision = subscription.intent.revision;
+        let Some(dialog) = subscription.dialog(id) else {
             return;
         };
         let Doing::Queued { operation, .. } = dialog.doing else {
@@ -76,6 +77,7 @@ impl Subscriber {
             .get_mut(index as usize)
             .and_then(|subscription| subscription.dialog(id))
         {
+            dialog.revision = revision;
             dialog.doing = Doing::Requesting {
                 exchange,
                 operation,
@@ -97,6 +99,7 @@ impl Subscriber {
             expires: 0,
             sent_at: now,
             sent: false,
+            told_until: None,
             passage: Passage::default(),
         })) as u32;
         if dialog.is_none() {
@@ -135,9 +138,9 @@ impl Subscriber {
             return 0;
         }
         let package = &subscription.name.package;
-        let least = core
-            .hops
-            .peek(subscription.next_hop)
+        let least = self
+            .own_hop(exchange)
+            .and_then(|hop| core.hops.peek(hop))
             .map_or(0, |hop| hop.minimum(package));
         let wanted = match subscription.intent.desire {
             Desire::Stand { until: Some(until) } => {
@@ -166,7 +169,7 @@ impl Subscriber {
             }
             // `Core::select` leaves word to be woken. Timer N runs from when it is sent.
             Selection::Ask | Selection::Wait => {}
-            Selection::Blocked { until } => self.held_off(now, core, index, until),
+            Selection::Blocked { until } => self.held_off(now, core, index, until, failure),
             Selection::None { why } => {
                 let failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
                 self.fail(now, core, index, failure);
@@ -386,13 +389,22 @@ impl Subscriber {
         self.arm(index);
     }
 
-    /// The server asked for quiet before this could be sent.
-    fn held_off(&mut self, now: Instant, core: &mut Core, index: u32, until: Instant) {
-        let failure = Failure::local(
-            503,
-            self.hop_of(index).and_then(|hop| core.hops.peek(hop)?.peek()),
-            "the server asked not to be sent anything until then".to_owned(),
-        );
+    /// The server asked for quiet: just now, or before this could be sent.
+    fn held_off(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        until: Instant,
+        failure: Option<Failure>,
+    ) {
+        let failure = failure.unwrap_or_else(|| {
+            Failure::local(
+                503,
+                self.hop_of(index).and_then(|hop| core.hops.peek(hop)?.peek()),
+                "the server asked not to be sent anything until then".to_owned(),
+            )
+        });
         let Some(exchange) = self.exchanges.get(index as usize) else {
             return;
         };
@@ -417,8 +429,16 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        if !subscription.stands() {
+        let revision = subscription.intent.revision;
+        let wanted = subscription.stands();
+        let Some(dialog) = subscription.dialog(id) else {
+            return;
+        };
+        if !wanted {
             self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Application);
+        } else if dialog.revision != revision {
+            // R6665-13: one at a time; this command came meanwhile.
+            self.ask(now, core, index, id, Operation::Refresh, Cause::Application);
         }
     }
 }

@@ -75,9 +75,15 @@ impl Subscriber {
             return;
         }
         // R6665-26: after a refusal there is no subscription.
-        for dialog in std::mem::take(&mut subscription.dialogs) {
+        let dialogs = std::mem::take(&mut subscription.dialogs);
+        for dialog in dialogs {
             core.hops.leave(dialog.next_hop);
-            if dialog.told.at.is_some() {
+            if let Doing::Requesting { exchange, .. } = dialog.doing {
+                self.drop_exchange(core, exchange);
+            }
+            if let Some(subscription) = self.subscriptions.get_mut(index as usize)
+                && dialog.told.at.is_some()
+            {
                 subscription.known = Some(Box::new(dialog.told));
             }
         }
@@ -215,7 +221,10 @@ impl Subscriber {
             self.dialog_over(now, core, index, id, Ended::locally(why));
             return;
         }
-        if failure.origin == FailureOrigin::Timeout {
+        let notified = subscription
+            .dialog(id)
+            .is_some_and(|dialog| matches!(dialog.doing, Doing::Requesting { timer_n: None, .. }));
+        if failure.origin == FailureOrigin::Timeout && !notified {
             // R6665-53: neither a response nor a NOTIFY.
             let why = "the refresh was not answered";
             self.dialog_over(now, core, index, id, Ended::locally(why));
@@ -235,6 +244,7 @@ impl Subscriber {
         let outcome = failed(subscription, failure, next);
         if let Some(dialog) = subscription.dialog(id) {
             dialog.doing = Doing::Resting;
+            dialog.hold = hold;
             dialog.refresh_at = (again && retry_at < dialog.expires_at).then_some(retry_at);
         }
         self.answer(core, index, Awaited::State, &outcome);

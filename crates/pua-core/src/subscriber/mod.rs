@@ -6,6 +6,7 @@
 
 mod answer;
 mod command;
+mod dialog;
 mod exchange;
 mod failing;
 mod notify;
@@ -111,20 +112,8 @@ impl Subscriber {
     pub(crate) fn is_idle(&self) -> bool {
         self.waiters.is_empty()
             && self.exchanges.is_empty()
-            && self.subscriptions.iter().all(|(_, subscription)| {
-                subscription.dialogs.iter().all(|dialog| {
-                    !matches!(
-                        dialog.doing,
-                        Doing::NotifyWait {
-                            operation: Operation::Unsubscribe,
-                            ..
-                        } | Doing::Queued {
-                            operation: Operation::Unsubscribe,
-                            ..
-                        }
-                    )
-                })
-            })
+            // What is being ended is told so by its notifier.
+            && self.subscriptions.iter().all(|(_, subscription)| subscription.stands())
     }
 
     /// Does what has become due.
@@ -169,7 +158,6 @@ impl Subscriber {
     }
 
     fn dialog_due(&mut self, now: Instant, core: &mut Core, index: u32, id: u64) {
-        let lenient = core.config.subscribe.lenient_refresh;
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
@@ -185,9 +173,6 @@ impl Subscriber {
                 // R6665-55: long enough.
                 self.dialog_over(now, core, index, id, Ended::silently());
             }
-            Doing::NotifyWait { timer_n, .. } if timer_n <= now && lenient && dialog.expires_at > now => {
-                dialog.doing = Doing::Resting;
-            }
             Doing::NotifyWait { timer_n, .. }
             | Doing::Requesting {
                 timer_n: Some(timer_n),
@@ -198,7 +183,8 @@ impl Subscriber {
             }
             _ if dialog.expires_at <= now => {
                 let why = "it was not refreshed in time";
-                self.dialog_over(now, core, index, id, Ended::locally(why));
+                let ended = Ended::locally_until(why, now, dialog.hold);
+                self.dialog_over(now, core, index, id, ended);
             }
             Doing::Resting if dialog.refresh_at.is_some_and(|at| at <= now) && wanted => {
                 self.ask(now, core, index, id, Operation::Refresh, Cause::Ourselves);
@@ -254,6 +240,13 @@ impl Subscriber {
                 operation: Operation::Unsubscribe,
                 ..
             } => return,
+            _ if operation == Operation::Refresh && dialog.hold.is_some_and(|hold| hold > now) => {
+                // The notifier's own time (R6665-52).
+                dialog.refresh_at = dialog.hold;
+                dialog.doing = Doing::Resting;
+                self.arm(index);
+                return;
+            }
             Doing::Queued { cause: queued, .. } if queued == cause && cause == Cause::Ourselves => {
                 dialog.doing = Doing::Queued { operation, cause };
                 return;

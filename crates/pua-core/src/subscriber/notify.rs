@@ -12,22 +12,16 @@ use sip_wire::{
     SubscriptionStateValue,
 };
 
-use super::request::{Accepted, first_hop};
+use super::dialog::dialog_hop;
+use super::request::Accepted;
 use super::settle::Ended;
-use super::subscription::{Dialog, Doing, Operation, State, Told};
+use super::subscription::{Operation, State};
 use super::{Awaited, Subscriber};
 use crate::core::Core;
-use crate::next_hops::destination;
-use crate::output::{Event, Output, SubscriptionChange};
 use crate::publication::Cause;
-use crate::schedule::refresh_after;
 
 /// How soon after one refresh the next is sent because a partial document was missed.
 const GAP_PAUSE: Duration = Duration::from_secs(5);
-/// What a notifier's clock and ours may differ by before a duration counts as extended.
-const ROUNDING: Duration = Duration::from_secs(1);
-/// Routers of a route set that are kept.
-const ROUTES: usize = 32;
 
 /// How a NOTIFY is answered.
 pub(crate) struct NotifyAnswer {
@@ -36,6 +30,8 @@ pub(crate) struct NotifyAnswer {
     pub(crate) reason: Option<&'static str>,
     /// The types that are taken (415).
     pub(crate) accept: Option<String>,
+    /// An extension that this subscription has not offered (420).
+    pub(crate) unsupported: Option<&'static str>,
     /// The encoding is what cannot be taken (415).
     pub(crate) identity_only: bool,
     /// It has made a dialog: Record-Route and Contact belong into the answer (RFC 3261 §12.1.1).
@@ -48,6 +44,7 @@ impl NotifyAnswer {
             code,
             reason: None,
             accept: None,
+            unsupported: None,
             identity_only: false,
             makes_dialog: false,
         }
@@ -62,18 +59,20 @@ impl NotifyAnswer {
 }
 
 /// What of a NOTIFY has been checked and is taken.
-struct Notify<'m> {
-    state: Substate<'m>,
+pub(super) struct Notify<'m> {
+    pub(super) state: Substate<'m>,
     content_type: Option<&'m str>,
     body: Bytes,
-    etag: Option<Box<str>>,
+    pub(super) etag: Option<Box<str>>,
+    /// It says that it is of a resource list.
+    list: bool,
 }
 
 /// Subscription-State (RFC 6665 §8.2.3).
-struct Substate<'m> {
-    value: SubscriptionStateValue<'m>,
+pub(super) struct Substate<'m> {
+    pub(super) value: SubscriptionStateValue<'m>,
     reason: Option<&'m str>,
-    expires: Option<u32>,
+    pub(super) expires: Option<u32>,
     retry_after: Option<u32>,
 }
 
@@ -144,6 +143,17 @@ impl Subscriber {
             Some(ours) if ours.id != event.id => return NotifyAnswer::code(481),
             _ => {}
         }
+        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let list = headers
+            .list(HeaderName::Require)
+            .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));
+        if list && !accepted.lists {
+            // R4662-01: this one has not offered it.
+            return NotifyAnswer {
+                unsupported: Some("eventlist"),
+                ..NotifyAnswer::code(420)
+            };
+        }
         let ends = state.value == SubscriptionStateValue::Terminated;
         let remote_tag = essentials.from_tag.unwrap_or("");
         let position = subscription
@@ -164,10 +174,16 @@ impl Subscriber {
             Some(_) => {}
             None => {
                 // R6665-25, R6665-26, R6665-30, R6665-70: nothing that was not asked for.
-                let open = matches!(subscription.state, State::Trying { .. });
-                let list = headers
-                    .list(HeaderName::Require)
-                    .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));
+                let open = matches!(subscription.state, State::Trying { .. })
+                    || subscription
+                        .forks
+                        .as_ref()
+                        .is_some_and(|forks| forks.timer_n > now);
+                let list = list
+                    || subscription
+                        .dialogs
+                        .iter()
+                        .any(|dialog| dialog.told.state.list_uri().is_some());
                 let several = subscription.takes_several_dialogs() && !list;
                 let room = subscription.dialogs.is_empty()
                     || (several && subscription.dialogs.len() < core.config.limits.dialogs);
@@ -179,7 +195,6 @@ impl Subscriber {
                 }
             }
         }
-        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
         let body = match readable(core, &accepted, message, ends) {
             Ok(body) => body,
             Err(answer) => return answer,
@@ -189,6 +204,7 @@ impl Subscriber {
             content_type: body.map(|(content_type, _)| content_type),
             body: Bytes::copy_from_slice(body.map_or(&[][..], |(_, body)| body)),
             etag: etag(message),
+            list,
         };
         let id = match position.and_then(|at| subscription.dialogs.get(at)) {
             Some(dialog) => dialog.id,
@@ -199,16 +215,14 @@ impl Subscriber {
                 id
             }
         };
-        if let Some(dialog) = self
-            .subscriptions
-            .get_mut(index as usize)
-            .and_then(|subscription| subscription.dialog(id))
-        {
-            dialog.remote_cseq = essentials.cseq.number;
-            // R6665-77: a target refresh.
-            if let Some(target) = target.filter(|target| *target != dialog.target) {
-                dialog.target = target;
-                if let Some(next_hop) = join(now, core, &dialog.target, &dialog.routes) {
+        if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
+            let own_hop = subscription.next_hop;
+            if let Some(dialog) = subscription.dialog(id) {
+                dialog.remote_cseq = essentials.cseq.number;
+                // R6665-77: a target refresh.
+                if let Some(target) = target.filter(|target| *target != dialog.target) {
+                    dialog.target = target;
+                    let next_hop = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
                     core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
                 }
             }
@@ -229,96 +243,37 @@ impl Subscriber {
         (*subscription.from_tag == *tag && *subscription.call_id == *essentials.call_id).then_some(index)
     }
 
-    /// The dialog usage that a NOTIFY makes (RFC 6665 §4.4.1): remote tag, target and route set
-    /// are the NOTIFY's, whatever the 2xx says.
-    fn make_dialog(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        message: &Message<'_>,
-        essentials: &Essentials<'_>,
-        target: Option<Arc<str>>,
-    ) -> Option<u64> {
-        let mut routes: Vec<Box<str>> = Vec::new();
-        for route in message.headers.list(HeaderName::RecordRoute) {
-            let router = NameAddr::parse(route).ok()?;
-            router.uri().ok()?;
-            if routes.len() >= ROUTES {
-                return None;
-            }
-            routes.push(std::str::from_utf8(route).ok()?.into());
-        }
-        let subscription = self.subscriptions.get_mut(index as usize)?;
-        let State::Trying { until, .. } = subscription.state else {
-            return None;
-        };
-        // Only the end of a subscription may come without a Contact: nothing is sent in it.
-        let target = target.unwrap_or_else(|| subscription.name.presentity.clone());
-        let next_hop = if core.config.subscribe.dialogs_through_proxy && routes.is_empty() {
-            None
-        } else {
-            join(now, core, &target, &routes)
-        };
-        let next_hop = match next_hop {
-            Some(next_hop) => next_hop,
-            None => core.hops.join_again(subscription.next_hop),
-        };
-        let mut told = match subscription.known.take() {
-            Some(known) => *known,
-            None => Told::nothing(),
-        };
-        // R6665-102: the versions of another dialog mean nothing here.
-        told.state.restart();
-        let id = self.next_dialog;
-        self.next_dialog += 1;
-        subscription.termination = None;
-        subscription.dialogs.push(Box::new(Dialog {
-            id,
-            remote_tag: essentials.from_tag.unwrap_or("").into(),
-            target,
-            routes: routes.into_boxed_slice(),
-            next_hop,
-            cseq: subscription.cseq,
-            remote_cseq: 0,
-            active: false,
-            expires_at: until,
-            granted: 0,
-            asked_at: None,
-            refresh_at: None,
-            doing: Doing::Resting,
-            etag: None,
-            told,
-        }));
-        Some(id)
-    }
-
     /// Takes in what a NOTIFY of a dialog tells.
     fn told(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, new: bool, notify: Notify<'_>) {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
         subscription.notifies += 1;
+        let ends = notify.state.value == SubscriptionStateValue::Terminated;
+        // What is told comes after that it is in force, and before that it is over.
+        if !ends {
+            self.stands(now, core, index, id, new, &notify);
+        }
         let taken = self.take_document(now, core, index, id, notify.content_type, &notify.body);
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        let several = subscription.takes_several_dialogs() && !taken.list;
+        let several = subscription.takes_several_dialogs() && !taken.list && !notify.list;
         let fetch = subscription.intent.fetch;
-        let ends = notify.state.value == SubscriptionStateValue::Terminated;
         if !ends {
-            self.stands(now, core, index, id, new, &notify);
-            let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-                return;
-            };
             if taken.incomplete
                 && let Some(dialog) = subscription.dialog(id)
             {
                 // R6665-102: the whole state is asked for, but not again and again.
                 let soon = dialog.asked_at.map_or(now, |at| (at + GAP_PAUSE).max(now));
+                let soon = dialog.hold.map_or(soon, |hold| soon.max(hold));
                 dialog.refresh_at = Some(dialog.refresh_at.map_or(soon, |at| at.min(soon)));
-                // Not on the condition that something has changed.
-                dialog.etag = None;
+            }
+            if taken.incomplete || taken.unreadable {
+                // The whole state is wanted, not on the condition that it has changed.
+                if let Some(dialog) = subscription.dialog(id) {
+                    dialog.etag = None;
+                }
             }
             // A single dialog, confirmed by the 2xx as well: no other can come.
             if let State::Trying { exchange: None, .. } = subscription.state
@@ -333,12 +288,15 @@ impl Subscriber {
                 self.dialog_over(now, core, index, id, Ended::silently());
             } else if !wanted {
                 self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Application);
+            } else if taken.over {
+                // CCONF-02: there is nothing to watch any more.
+                self.unwanted(now, core, index);
             }
             return;
         }
         let reason = notify.state.reason.map(|reason| Arc::from(known_reason(reason)));
         // Told to whoever waits for the state before the dialog is taken away.
-        if fetch || new {
+        if fetch {
             if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
                 subscription.termination.clone_from(&reason);
             }
@@ -353,78 +311,6 @@ impl Subscriber {
         );
     }
 
-    /// `active`, `pending`, or a state that is not known: the duration is what it says.
-    fn stands(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, new: bool, notify: &Notify<'_>) {
-        let fraction = core.random.fraction();
-        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return;
-        };
-        let name = subscription.name.clone();
-        let until = subscription.until();
-        let exchanges = &self.exchanges;
-        let Some(dialog) = subscription.dialog(id) else {
-            return;
-        };
-        // R6665-53: a NOTIFY has come after the SUBSCRIBE.
-        let mut longest = dialog.expires_at;
-        match &mut dialog.doing {
-            Doing::Requesting {
-                exchange,
-                operation: Operation::Refresh,
-                timer_n,
-            } => {
-                *timer_n = None;
-                if let Some(exchange) = exchanges.get(*exchange as usize) {
-                    longest = exchange.sent_at + Duration::from_secs(u64::from(exchange.expires));
-                }
-            }
-            Doing::NotifyWait {
-                operation: Operation::Refresh,
-                ..
-            } => dialog.doing = Doing::Resting,
-            _ => {}
-        }
-        // R6665-78: it may shorten, never extend; R6665-79: an old notifier says nothing.
-        let told = notify
-            .state
-            .expires
-            .map(|expires| now + Duration::from_secs(u64::from(expires)));
-        if told.is_some_and(|told| told > longest + ROUNDING) {
-            core.counters.durations_clamped += 1;
-        }
-        if new || told.is_some() {
-            let expires_at = told.map_or(longest, |told| told.min(longest));
-            let left = expires_at.saturating_duration_since(now).as_secs();
-            let left = u32::try_from(left).unwrap_or(u32::MAX);
-            dialog.stands_until(now, expires_at, refresh_after(left, fraction));
-            // What lasts to the end needs no refresh.
-            if until.is_some_and(|until| expires_at + ROUNDING >= until) {
-                dialog.refresh_at = None;
-            }
-        }
-        let active = match notify.state.value {
-            SubscriptionStateValue::Active => true,
-            SubscriptionStateValue::Pending => false,
-            // R6665-90: an extension's; what was known stands.
-            _ => dialog.active,
-        };
-        if let Some(etag) = &notify.etag {
-            dialog.etag = Some(etag.clone());
-        }
-        let changed = std::mem::replace(&mut dialog.active, active) != active || new;
-        let expires = dialog.granted;
-        if changed && !subscription.intent.fetch {
-            let change = if active {
-                SubscriptionChange::Active { expires }
-            } else {
-                SubscriptionChange::Pending { expires }
-            };
-            let dialog = subscription.takes_several_dialogs().then_some(id);
-            core.outputs
-                .push_back(Output::Event(Event::Subscription { name, dialog, change }));
-        }
-    }
-
     /// Answers those who wait for what a notifier tells.
     fn answer_told(&mut self, core: &mut Core, index: u32, id: u64) {
         let Some(subscription) = self.subscriptions.get(index as usize) else {
@@ -436,13 +322,6 @@ impl Subscriber {
         let outcome = self.outcome_told(core, subscription, id);
         self.answer(core, index, Awaited::State, &outcome);
     }
-}
-
-/// The next hop of requests in a dialog.
-pub(super) fn join(now: Instant, core: &mut Core, target: &str, routes: &[Box<str>]) -> Option<u32> {
-    let to = destination(&first_hop(target, routes)?).ok()?;
-    let pacing = core.config.pacing.clone();
-    Some(core.hops.join(now, to, None, &pacing))
 }
 
 /// The body, if there is one and it can be taken; `ends`: the NOTIFY ends the subscription, and

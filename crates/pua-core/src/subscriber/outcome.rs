@@ -87,6 +87,7 @@ impl Subscriber {
         };
         subscription.waiters.retain(|other| *other != waiter);
         let (next, why) = match subscription.state {
+            _ if known.awaited == Awaited::End => (Next::Ended, "its end was asked for, but not confirmed"),
             State::Waiting { retry_at, .. } => (Next::Retry { at: retry_at }, "it is tried again later"),
             State::Over => (Next::Refused, "it is over"),
             State::Established => (Next::Held, "it stands, but no NOTIFY has come since"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use event_packages::Package;
 use sip_wire::{HeaderName, Method, NameAddr, Printer, Uri};
 
+use crate::passage::bare;
 use crate::request::names;
 
 /// Everything that a SUBSCRIBE says.
@@ -163,21 +164,25 @@ pub(super) fn in_dialog<'a>(
         .and_then(|route| NameAddr::parse(route.as_bytes()).ok());
     match first {
         Some(router) if !router.uri().is_ok_and(|uri| uri.is_loose_route()) => {
-            // A strict router: what a Request-URI may not have is left out (§19.1.1).
-            let uri = router.uri.split('?').next().unwrap_or(router.uri);
+            let uri = without_headers(router.uri);
             let mut rows: Vec<Cow<'a, str>> = routes
                 .iter()
                 .skip(1)
                 .map(|route| Cow::Borrowed(&**route))
                 .collect();
             rows.push(Cow::Owned(format!("<{target}>")));
-            (uri.to_owned(), rows)
+            (uri, rows)
         }
         _ => (
-            target.to_owned(),
+            without_headers(target),
             routes.iter().map(|route| Cow::Borrowed(&**route)).collect(),
         ),
     }
+}
+
+/// A URI without what a Request-URI may not have (RFC 3261 §19.1.1): `method` and headers.
+fn without_headers(uri: &str) -> String {
+    bare(uri).unwrap_or_else(|| uri.to_owned())
 }
 
 /// Where a request in a dialog is sent: the first router, else the target.

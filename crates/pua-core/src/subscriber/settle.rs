@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use sip_wire::Uri;
 
-use super::outcome::{failed, outcome};
-use super::subscription::{Doing, Operation, Recent, State, Subscription};
+use super::outcome::{failed, known_states, outcome};
+use super::subscription::{Doing, Forks, Operation, Recent, State, Subscription};
 use super::{Awaited, Subscriber};
 use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Change, Event, FailureOrigin, Next, Output, Reply, SubscriptionChange};
 use crate::publication::Cause;
 use crate::schedule::{Patience, back_off, obeyed};
+use crate::view::SubscriptionState;
 
 /// How long to wait when a notifier says that it is for a while, but not for how long.
 const FOR_A_WHILE: Duration = Duration::from_secs(60);
@@ -60,6 +61,18 @@ impl Ended {
         }
     }
 
+    /// The same when the notifier wants nothing before `hold`.
+    pub(super) fn locally_until(detail: impl Into<String>, now: Instant, hold: Option<Instant>) -> Self {
+        let ended = Ended::locally(detail);
+        match hold.filter(|hold| *hold > now) {
+            Some(hold) => Ended {
+                anew: Anew::After(hold - now, true),
+                ..ended
+            },
+            None => ended,
+        }
+    }
+
     /// By NOTIFY (RFC 6665 §4.1.3): each reason has its own consequence.
     pub(super) fn told(reason: Option<Arc<str>>, retry_after: Option<u32>) -> Self {
         let wait = retry_after.map(obeyed);
@@ -93,13 +106,27 @@ impl Subscriber {
             Doing::Requesting { exchange, .. } => Some(exchange),
             _ => None,
         };
+        let unsubscribed = dialog.doing.operation() == Some(Operation::Unsubscribe);
         if dialog.told.at.is_some() || subscription.known.is_none() {
             subscription.known = Some(Box::new(dialog.told));
         }
         subscription.termination = ended.reason.clone();
         let last = subscription.dialogs.is_empty();
+        let told = ended.detail.is_none();
         let open = match (last, subscription.state) {
-            (true, State::Trying { exchange, .. }) => exchange,
+            (
+                true,
+                State::Trying {
+                    exchange,
+                    timer_n,
+                    until,
+                },
+            ) => {
+                if told && subscription.takes_several_dialogs() {
+                    subscription.forks = Some(Box::new(Forks { timer_n, until }));
+                }
+                exchange
+            }
             _ => None,
         };
         for exchange in exchange.into_iter().chain(open) {
@@ -127,7 +154,12 @@ impl Subscriber {
             return;
         }
         let fraction = core.random.fraction();
-        let next = match ended.anew {
+        // Wanted again while its end was under way: that end has no say in it.
+        let anew = match ended.anew {
+            Anew::Never | Anew::Later(None) if unsubscribed && !is_refusal(&ended.reason) => Anew::AtOnce,
+            anew => anew,
+        };
+        let next = match anew {
             Anew::AtOnce if at_once(now, subscription) => {
                 subscription.state = State::Queued {
                     cause: Cause::Ourselves,
@@ -160,8 +192,17 @@ impl Subscriber {
             change,
         }));
         let mut outcome = outcome(subscription, 200, "OK".into(), FailureOrigin::Server, next);
+        outcome.state = SubscriptionState::Terminated;
         outcome.detail = ended.detail;
-        self.answer(core, index, Awaited::State, &outcome);
+        if let Some(known) = &subscription.known {
+            outcome.states = known_states(subscription, known);
+        }
+        // One who wanted its end has had it, even if another wants it back; one who wants it back
+        // hears of the new one.
+        self.answer(core, index, Awaited::End, &outcome);
+        if !unsubscribed || next == Next::Refused {
+            self.answer(core, index, Awaited::State, &outcome);
+        }
         if let Next::Retry { at } = next
             && at == now
         {
@@ -274,6 +315,14 @@ impl Subscriber {
             ));
         }
     }
+}
+
+/// Whether a notifier's reason says that it will not be had.
+fn is_refusal(reason: &Option<Arc<str>>) -> bool {
+    matches!(
+        reason.as_deref(),
+        Some("rejected" | "noresource" | "invariant" | "badfilter")
+    )
 }
 
 /// Whether it may be made anew at once; counts that it is.

@@ -32,6 +32,8 @@ pub(super) struct Intent {
     pub(super) desire: Desire,
     /// Only the present state is wanted, once (RFC 6665 §4.4.3).
     pub(super) fetch: bool,
+    /// Grows with every command that asks for a refresh.
+    pub(super) revision: u32,
 }
 
 /// Where the subscription stands.
@@ -81,6 +83,8 @@ pub(super) struct Exchange {
     pub(super) sent_at: Instant,
     /// Whether a request has left at all.
     pub(super) sent: bool,
+    /// When the subscription ends by the word of a NOTIFY that came before the response.
+    pub(super) told_until: Option<Instant>,
     pub(super) passage: Passage,
 }
 
@@ -99,6 +103,18 @@ pub(super) enum Doing {
     },
     /// It was answered with 2xx, the NOTIFY that must follow is awaited (§4.1.2.4).
     NotifyWait { operation: Operation, timer_n: Instant },
+}
+
+impl Doing {
+    /// What is being asked for.
+    pub(super) fn operation(self) -> Option<Operation> {
+        match self {
+            Doing::Resting => None,
+            Doing::Queued { operation, .. }
+            | Doing::Requesting { operation, .. }
+            | Doing::NotifyWait { operation, .. } => Some(operation),
+        }
+    }
 }
 
 /// A dialog usage: what one notifier keeps for us.
@@ -124,6 +140,10 @@ pub(super) struct Dialog {
     pub(super) granted: u32,
     /// When a SUBSCRIBE was sent in it last.
     pub(super) asked_at: Option<Instant>,
+    /// Until when the notifier wants no other request (Retry-After).
+    pub(super) hold: Option<Instant>,
+    /// The revision of the intent that the last SUBSCRIBE in it brought.
+    pub(super) revision: u32,
     /// When it is refreshed, or tried again to be; `None`: it lasts to the end.
     pub(super) refresh_at: Option<Instant>,
     pub(super) doing: Doing,
@@ -156,6 +176,13 @@ pub(super) struct Recent {
     pub(super) times: u8,
 }
 
+/// Of a SUBSCRIBE whose only dialog so far was ended by its notifier: others may still come from
+/// where it forked (R6665-31).
+pub(super) struct Forks {
+    pub(super) timer_n: Instant,
+    pub(super) until: Instant,
+}
+
 /// A subscription.
 pub(super) struct Subscription {
     pub(super) key: u64,
@@ -171,6 +198,7 @@ pub(super) struct Subscription {
     pub(super) state: State,
     #[allow(clippy::vec_box)] // most have none or one, and lists of them are moved about
     pub(super) dialogs: SmallVec<[Box<Dialog>; 1]>,
+    pub(super) forks: Option<Box<Forks>>,
     /// What the dialogs told that are over.
     pub(super) known: Option<Box<Told>>,
     /// Commands to answer, by their index.

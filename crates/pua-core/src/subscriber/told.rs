@@ -16,6 +16,10 @@ pub(super) struct Taken {
     pub(super) list: bool,
     /// Something before it was missed.
     pub(super) incomplete: bool,
+    /// It could not be read.
+    pub(super) unreadable: bool,
+    /// It says that there is nothing to watch any more (RFC 4575 §4.6).
+    pub(super) over: bool,
 }
 
 impl Subscriber {
@@ -32,6 +36,8 @@ impl Subscriber {
         let mut taken = Taken {
             list: false,
             incomplete: false,
+            unreadable: false,
+            over: false,
         };
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return taken;
@@ -60,6 +66,8 @@ impl Subscriber {
                         dialog.told.at = before;
                         core.counters.documents_stale += 1;
                     }
+                    // Nothing of it was taken in.
+                    Applied::Gap { applied: false, .. } => dialog.told.at = before,
                     Applied::Same => {
                         told = resource_states(&name.presentity, &dialog.told.state, at, None);
                     }
@@ -70,6 +78,13 @@ impl Subscriber {
                     told = resource_states(&name.presentity, &dialog.told.state, at, only);
                     told.extend(changes.removed.iter().map(|resource| gone(resource, at)));
                 }
+                let faults: Vec<String> = match applied.changes() {
+                    Some(changes) if dialog.told.state.list_uri().is_some() => {
+                        faults(&dialog.told.state, &changes.members)
+                    }
+                    _ => Vec::new(),
+                };
+                taken.over = dialog.told.state.is_over();
                 if !fetch {
                     for state in told {
                         core.outputs.push_back(Output::Event(Event::State {
@@ -80,11 +95,21 @@ impl Subscriber {
                         }));
                     }
                 }
+                for why in faults {
+                    core.counters.documents_unreadable += 1;
+                    core.outputs.push_back(Output::Event(Event::Unreadable {
+                        name: name.clone(),
+                        dialog: id,
+                        why,
+                    }));
+                }
             }
             Err(why) => {
                 core.counters.documents_unreadable += 1;
                 // Of partial state something is missing now (R6665-92).
-                taken.incomplete = is_partial(&name.package) && dialog.told.at.is_some();
+                taken.unreadable = true;
+                let partial = is_partial(&name.package) || dialog.told.state.list_uri().is_some();
+                taken.incomplete = partial && dialog.told.at.is_some();
                 core.outputs.push_back(Output::Event(Event::Unreadable {
                     name: name.clone(),
                     dialog: id,
@@ -95,6 +120,19 @@ impl Subscriber {
         taken.list = dialog.told.state.list_uri().is_some();
         taken
     }
+}
+
+/// What is wrong with documents of single members of a list.
+fn faults(state: &EventState, changed: &[usize]) -> Vec<String> {
+    state
+        .members()
+        .enumerate()
+        .filter(|(position, _)| changed.binary_search(position).is_ok())
+        .filter_map(|(_, member)| {
+            let fault = member.fault.as_ref()?;
+            Some(format!("{}: {fault}", member.uri))
+        })
+        .collect()
 }
 
 /// Whether documents of the package may tell only what has changed.
@@ -130,7 +168,7 @@ pub(super) fn resource_states(
     state
         .members()
         .enumerate()
-        .filter(|(position, _)| only.is_none_or(|only| only.contains(position)))
+        .filter(|(position, _)| only.is_none_or(|only| only.binary_search(position).is_ok()))
         .map(|(_, member)| {
             let (content_type, body) = member
                 .raw()

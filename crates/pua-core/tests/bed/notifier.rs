@@ -153,6 +153,29 @@ impl Bed {
         self.answer_code()
     }
 
+    /// A header of the last response we sent.
+    pub fn answered(&self, name: &str) -> Option<&str> {
+        self.responses.last().unwrap().header(name)
+    }
+
+    /// How often a command has been answered.
+    pub fn answers(&self, id: u64) -> usize {
+        self.replies.iter().filter(|(of, _)| *of == id).count()
+    }
+
+    /// Has the subscription of a package end by the notifier's word, and takes the answer 200.
+    pub fn end(&mut self, sent: &Sent, tag: &str, cseq: u32, reason: &str) {
+        let end = Notify::new(sent, tag, cseq, &format!("terminated;reason={reason}"));
+        assert_eq!(self.notify(&end), 200);
+    }
+
+    /// Nothing is left: no subscription, no command, no request under way.
+    pub fn nothing_left(&self) {
+        assert_eq!(self.statistic("subscriptions"), 0);
+        assert_eq!(self.statistic("dialogs"), 0);
+        assert!(self.agent.is_idle());
+    }
+
     /// The status code of the last response we sent.
     pub fn answer_code(&self) -> u16 {
         let response = self.responses.last().unwrap();

@@ -1,0 +1,197 @@
+//! Dialog usages: made by NOTIFY (RFC 6665 §4.4.1), where their requests go, how long they stand.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_wire::{Essentials, HeaderName, Message, NameAddr, SubscriptionStateValue};
+
+use super::Subscriber;
+use super::notify::Notify;
+use super::request::first_hop;
+use super::subscription::{Dialog, Doing, Operation, State, Told};
+use crate::core::Core;
+use crate::next_hops::destination;
+use crate::output::{Event, Output, SubscriptionChange};
+use crate::schedule::refresh_after;
+
+/// What a notifier's clock and ours may differ by before a duration counts as extended.
+const ROUNDING: Duration = Duration::from_secs(1);
+/// Routers of a route set that are kept.
+const ROUTES: usize = 32;
+
+impl Subscriber {
+    /// The dialog usage that a NOTIFY makes (RFC 6665 §4.4.1): remote tag, target and route set
+    /// are the NOTIFY's, whatever the 2xx says.
+    pub(super) fn make_dialog(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        message: &Message<'_>,
+        essentials: &Essentials<'_>,
+        target: Option<Arc<str>>,
+    ) -> Option<u64> {
+        let mut routes: Vec<Box<str>> = Vec::new();
+        for route in message.headers.list(HeaderName::RecordRoute) {
+            let router = NameAddr::parse(route).ok()?;
+            router.uri().ok()?;
+            if routes.len() >= ROUTES {
+                return None;
+            }
+            routes.push(std::str::from_utf8(route).ok()?.into());
+        }
+        let subscription = self.subscriptions.get_mut(index as usize)?;
+        let until = match (subscription.state, subscription.forks.take()) {
+            (State::Trying { until, .. }, _) => until,
+            (_, Some(forks)) => {
+                // Another fork than the one that said no.
+                subscription.state = State::Trying {
+                    exchange: None,
+                    timer_n: forks.timer_n,
+                    until: forks.until,
+                };
+                forks.until
+            }
+            _ => return None,
+        };
+        // Only the end of a subscription may come without a Contact: nothing is sent in it.
+        let target = target.unwrap_or_else(|| subscription.name.presentity.clone());
+        let next_hop = dialog_hop(now, core, subscription.next_hop, &target, &routes);
+        let mut told = match subscription.known.take() {
+            Some(known) => *known,
+            None => Told::nothing(),
+        };
+        // R6665-102: the versions of another dialog mean nothing here.
+        told.state.restart();
+        let id = self.next_dialog;
+        self.next_dialog += 1;
+        subscription.termination = None;
+        subscription.dialogs.push(Box::new(Dialog {
+            id,
+            remote_tag: essentials.from_tag.unwrap_or("").into(),
+            target,
+            routes: routes.into_boxed_slice(),
+            next_hop,
+            cseq: subscription.cseq,
+            remote_cseq: 0,
+            active: false,
+            expires_at: until,
+            granted: 0,
+            asked_at: None,
+            hold: None,
+            revision: subscription.intent.revision,
+            refresh_at: None,
+            doing: Doing::Resting,
+            etag: None,
+            told,
+        }));
+        Some(id)
+    }
+
+    /// `active`, `pending`, or a state that is not known: the duration is what it says.
+    pub(super) fn stands(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        id: u64,
+        new: bool,
+        notify: &Notify<'_>,
+    ) {
+        let fraction = core.random.fraction();
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
+        let name = subscription.name.clone();
+        let until = subscription.until();
+        let exchanges = &mut self.exchanges;
+        let Some(dialog) = subscription.dialog(id) else {
+            return;
+        };
+        // R6665-78: it may shorten, never extend; R6665-79: an old notifier says nothing.
+        let told = notify
+            .state
+            .expires
+            .map(|expires| now + Duration::from_secs(u64::from(expires)));
+        // R6665-53: a NOTIFY has come after the SUBSCRIBE.
+        let before = dialog.expires_at;
+        let mut longest = before;
+        let mut asking = false;
+        match &mut dialog.doing {
+            Doing::Requesting {
+                exchange,
+                operation: Operation::Refresh,
+                timer_n,
+            } => {
+                *timer_n = None;
+                // One that says what was known has crossed with the request.
+                asking = told.is_none_or(|told| told > before + 2 * ROUNDING || told + 2 * ROUNDING < before);
+                if let Some(exchange) = exchanges.get_mut(*exchange as usize)
+                    && asking
+                {
+                    exchange.told_until = told;
+                    longest = exchange.sent_at + Duration::from_secs(u64::from(exchange.expires));
+                }
+            }
+            Doing::NotifyWait {
+                operation: Operation::Refresh,
+                ..
+            } => dialog.doing = Doing::Resting,
+            _ => {}
+        }
+        if told.is_some_and(|told| told > longest + ROUNDING) {
+            core.counters.durations_clamped += 1;
+        }
+        if new || told.is_some() {
+            let expires_at = told.map_or(longest, |told| told.min(longest));
+            let left = expires_at.saturating_duration_since(now).as_secs();
+            let left = u32::try_from(left).unwrap_or(u32::MAX);
+            let planned = dialog.refresh_at;
+            dialog.stands_until(now, expires_at, refresh_after(left, fraction));
+            if !new && !asking && expires_at + 2 * ROUNDING >= before {
+                // As was known: a talkative notifier must not put the refresh off (R6665-50).
+                dialog.refresh_at = planned;
+            }
+            // What lasts to the end needs no refresh.
+            if until.is_some_and(|until| expires_at + ROUNDING >= until) {
+                dialog.refresh_at = None;
+            }
+        }
+        let active = match notify.state.value {
+            SubscriptionStateValue::Active => true,
+            SubscriptionStateValue::Pending => false,
+            // R6665-90: an extension's; what was known stands.
+            _ => dialog.active,
+        };
+        // R5839-01: of the last NOTIFY, if it had one.
+        dialog.etag.clone_from(&notify.etag);
+        let changed = std::mem::replace(&mut dialog.active, active) != active || new;
+        let expires = dialog.granted;
+        if changed && !subscription.intent.fetch {
+            let change = if active {
+                SubscriptionChange::Active { expires }
+            } else {
+                SubscriptionChange::Pending { expires }
+            };
+            let dialog = subscription.takes_several_dialogs().then_some(id);
+            core.outputs
+                .push_back(Output::Event(Event::Subscription { name, dialog, change }));
+        }
+    }
+}
+
+/// The next hop of requests in a dialog: where the route set or the target leads (R6665-67), else
+/// `own`, that of the first SUBSCRIBE.
+pub(super) fn dialog_hop(now: Instant, core: &mut Core, own: u32, target: &str, routes: &[Box<str>]) -> u32 {
+    let through_proxy = core.config.subscribe.dialogs_through_proxy && routes.is_empty();
+    let to = first_hop(target, routes)
+        .filter(|_| !through_proxy)
+        .and_then(|uri| destination(&uri).ok());
+    match to {
+        Some(to) => {
+            let pacing = core.config.pacing.clone();
+            core.hops.join(now, to, None, &pacing)
+        }
+        None => core.hops.join_again(own),
+    }
+}
