@@ -144,13 +144,12 @@ fn dialog_info(head: String, tail: String) -> Composed {
 /// The document that says nothing is known.
 fn neutral(policy: Policy<'_>) -> Composed {
     match policy.kind {
-        // A tuple that is closed, not no tuple: watchers that show the last tuple they got must
-        // learn that it is gone.
-        Kind::Presence => {
-            let mut body = xml::Merged::default();
-            body.push_presence_child("<tuple id=\"none\"><status><basic>closed</basic></status></tuple>");
-            Composed::plain("application/pidf+xml", body.presence(policy.presentity))
-        }
+        // No tuple at all (RFC 3863 §4.1.1 allows it): a closed one would say what nobody has said.
+        // A document tells the whole state, so watchers learn that the last tuple is gone.
+        Kind::Presence => Composed::plain(
+            "application/pidf+xml",
+            xml::Merged::default().presence(policy.presentity),
+        ),
         Kind::Dialog => {
             let (head, tail) = xml::Merged::default().dialog_info(policy.presentity, policy.dummy_dialog);
             dialog_info(head, tail)

@@ -21,8 +21,8 @@
 //! * A document of `presence` or `dialog` must be well-formed XML; more is not asked, since what
 //!   the field publishes is often valid by no schema. What is not recognised goes out as it is.
 //! * Every modification is told to watchers, also one that brings the same document again.
-//! * Where nothing is published, watchers get a neutral document: a closed tuple, a terminated
-//!   dialog, `Messages-Waiting: no`.
+//! * Where nothing is published, watchers get a neutral document: no tuple (unknown, which is not closed), a
+//!   terminated dialog, `Messages-Waiting: no`.
 //! * Host names are not looked up: a watcher whose Contact or first route has a name is notified
 //!   where its SUBSCRIBE came from. NOTIFY stays on the watcher's transport whatever its size.
 //! * Authorisation is all or nothing: who may subscribe may see everybody.

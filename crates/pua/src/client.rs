@@ -1,6 +1,8 @@
 //! Calls a running daemon: JSON-RPC over its UNIX stream socket, over HTTP, or over a datagram
 //! socket.
 
+mod events;
+mod follow;
 mod http;
 mod socket;
 #[cfg(test)]
@@ -13,6 +15,9 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+pub(crate) use events::Event;
+pub(crate) use follow::{Follow, Heard};
 
 use crate::config::RUNTIME_DIR;
 

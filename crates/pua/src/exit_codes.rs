@@ -10,7 +10,7 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const CONFIGURATION: u8 = 3;
 /// The daemon cannot be reached.
 pub(crate) const UNREACHABLE: u8 = 4;
-/// The daemon refuses: a bad parameter, no such publication.
+/// The daemon refuses: a bad parameter, no such publication. Also what `pua doc` refuses.
 pub(crate) const REFUSED_BY_DAEMON: u8 = 5;
 /// The presence server refuses; its code is in the output.
 pub(crate) const REFUSED_BY_SERVER: u8 = 6;
@@ -25,6 +25,6 @@ Exit codes:
   2  wrong usage
   3  wrong configuration
   4  the daemon cannot be reached
-  5  refused by the daemon (a bad parameter, no such publication)
+  5  refused by the daemon (a bad parameter, no such publication or subscription)
   6  refused by the presence server (the SIP code is in the output)
   7  no answer in time";

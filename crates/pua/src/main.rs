@@ -18,6 +18,7 @@ mod notify;
 mod server;
 mod sip;
 mod stream;
+mod words;
 
 use std::process::ExitCode;
 

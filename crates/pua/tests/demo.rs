@@ -58,12 +58,20 @@ fn each_line_to_paste_works_and_the_watcher_sees_it() {
     };
     let fifo = next("mkfifo ");
     let command = next(" publish sip:alice");
-    next("alice@example.com is closed");
+    let watch = next(" watch sip:alice");
+    next("alice@example.com is unknown: nothing is published");
+    let mut watching = Command::new("sh")
+        .args(["-c", &format!("exec {watch}")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(Demo)
+        .expect("runs");
+    let mut watched = BufReader::new(watching.0.stdout.take().expect("piped")).lines();
     for (line, seen) in [
-        (fifo, "alice@example.com is open: hello through the FIFO"),
+        (fifo, "alice@example.com is open: \"hello through the FIFO\""),
         (
             command,
-            "alice@example.com is open, meeting: hello from the command line",
+            "alice@example.com is open, meeting: \"hello from the command line\"",
         ),
     ] {
         let pasted = Command::new("sh").args(["-c", &line]).output().expect("runs");
@@ -73,6 +81,11 @@ fn each_line_to_paste_works_and_the_watcher_sees_it() {
             "{pasted:?}"
         );
         next(seen);
+        let also = watched
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.ends_with(seen));
+        assert!(also, "{seen}");
     }
     let pid = i32::try_from(demo.0.id()).expect("a process id");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)

@@ -192,12 +192,6 @@ impl Merged {
         }
     }
 
-    /// Adds an element of the PIDF namespace.
-    pub(super) fn push_presence_child(&mut self, element: &str) {
-        self.first.push_str(element);
-        self.first.push('\n');
-    }
-
     /// As a PIDF document.
     pub(super) fn presence(self, entity: &str) -> String {
         let mut out = self.open(PRESENCE);

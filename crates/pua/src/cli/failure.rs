@@ -35,6 +35,11 @@ impl Failure {
         Failure::new(code, "")
     }
 
+    /// The same failure, about which everything has been said.
+    pub(crate) fn said(self) -> Failure {
+        Failure::silent(self.code)
+    }
+
     /// What to do about it.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
@@ -156,6 +161,10 @@ fn hint(code: i64, message: &str) -> Option<&'static str> {
         (404, "No such publication") => {
             Some("`pua list` shows what there is; name the package with --event, and --id if it has one")
         }
+        (404, "No such subscription") => {
+            Some("`pua subscriptions` shows what there is; `pua fetch` asks once, `pua watch` watches")
+        }
+        (400, "Bad uri") => Some("presentities and watchers are URIs such as sip:alice@example.com"),
         (404, "Bad presentity URI") => Some("a presentity is a URI such as sip:alice@example.com"),
         (400, "Body parameter is missing") => {
             Some("say what is published: --open, --closed, --note, --messages, --body or --body-file")

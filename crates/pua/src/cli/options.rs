@@ -55,7 +55,8 @@ impl Connection {
         Ok(client.call(method, &Value::Object(params), self.timeout + MARGIN)?)
     }
 
-    fn client(&self) -> Result<Client, Failure> {
+    /// The daemon.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
         let address = match (&self.connect, variable("PUA_CONNECT")) {
             (Some(address), _) => Some(address.clone()),
             (None, None) => None,

@@ -32,10 +32,19 @@ impl Output {
     pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         let written = writeln!(out, "{text}").and_then(|()| out.flush());
-        written.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Failure::silent(exit_codes::DONE),
-            _ => Failure::new(exit_codes::INTERNAL, format!("cannot write: {error}")),
-        })
+        written.map_err(|error| unwritten(&error))
+    }
+
+    /// Prints bytes as they are; on a terminal, a line's end after them.
+    pub(crate) fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        let end: &[u8] = match out.is_terminal() && !bytes.ends_with(b"\n") {
+            true => b"\n",
+            false => b"",
+        };
+        let written = out.write_all(bytes).and_then(|()| out.write_all(end));
+        let written = written.and_then(|()| out.flush());
+        written.map_err(|error| unwritten(&error))
     }
 
     /// Prints JSON on a line.
@@ -70,14 +79,28 @@ impl Output {
         self.paint("33", text)
     }
 
-    /// The state of a publication in its colour.
+    /// The state of a publication or subscription in its colour.
     pub(crate) fn state(self, state: &str, padded: &str) -> String {
         match state {
-            "published" => self.green(padded),
-            "refused" => self.red(padded),
-            "waiting" => self.yellow(padded),
+            "published" | "active" => self.green(padded),
+            "refused" | "terminated" => self.red(padded),
+            "waiting" | "pending" => self.yellow(padded),
             _ => padded.to_owned(),
         }
+    }
+}
+
+/// Says something beside the output, on standard error.
+pub(crate) fn notice(text: &str) {
+    // There is nowhere left to say that standard error is gone.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// What it means that nothing can be printed: for a reader that has gone, the end without a word.
+pub(crate) fn unwritten(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Failure::silent(exit_codes::DONE),
+        _ => Failure::new(exit_codes::INTERNAL, format!("cannot write: {error}")),
     }
 }
 
@@ -134,6 +157,20 @@ pub(crate) fn fields(paint: Output, fields: &[(&str, String)]) -> String {
         })
         .collect();
     lines.join("\n")
+}
+
+/// A time as a clock on the wall shows it, with the day unless it is today; what is no time as it is.
+pub(crate) fn clock(time: &str) -> String {
+    let Ok(at) = time.parse::<jiff::Timestamp>() else {
+        return time.to_owned();
+    };
+    let now = jiff::Zoned::now();
+    let at = at.to_zoned(now.time_zone().clone());
+    let format = match at.date() == now.date() {
+        true => "%H:%M:%S",
+        false => "%Y-%m-%d %H:%M:%S",
+    };
+    at.strftime(format).to_string()
 }
 
 /// A time as the distance from now: `in 59 min`, `12 s ago`; what is no time as it is.

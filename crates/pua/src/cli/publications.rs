@@ -5,10 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::{Connection, Name, Wait};
 use super::output::{self, Output, span, within};
-use super::{Failure, reply};
-
-/// Entries of one page.
-const PAGE: u32 = 1000;
+use super::{Failure, pages, reply};
 
 /// Withdraw a publication
 #[derive(Debug, Args)]
@@ -101,7 +98,13 @@ impl Refresh {
 
 impl List {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (publications, next) = self.pages()?;
+        let (publications, next) = pages::all(
+            &self.connection,
+            "pua:list",
+            "publications",
+            &self.filter(),
+            self.limit,
+        )?;
         let out = Output::new(self.connection.json);
         if self.connection.json {
             return out.json(&json!({"publications": publications, "next": next}));
@@ -123,46 +126,13 @@ impl List {
         }
     }
 
-    /// All pages, up to the limit; and where it would go on.
-    fn pages(&self) -> Result<(Vec<Value>, Value), Failure> {
-        let mut publications = Vec::new();
-        let mut cursor = Value::Null;
-        loop {
-            let got = u32::try_from(publications.len()).unwrap_or(u32::MAX);
-            let limit = self
-                .limit
-                .map_or(PAGE, |limit| limit.saturating_sub(got).min(PAGE));
-            let mut page = self.connection.ask("pua:list", &self.params(limit, &cursor))?;
-            if let Some(Value::Array(rows)) = page.get_mut("publications").map(Value::take) {
-                publications.extend(rows);
-            }
-            cursor = page.get_mut("next").map_or(Value::Null, Value::take);
-            let full = self
-                .limit
-                .is_some_and(|limit| publications.len() >= limit as usize);
-            if cursor.is_null() || full {
-                return Ok((publications, cursor));
-            }
-        }
-    }
-
-    fn params(&self, limit: u32, cursor: &Value) -> Value {
-        let mut params = Map::new();
-        params.insert("limit".into(), limit.into());
-        if !cursor.is_null() {
-            params.insert("cursor".into(), cursor.clone());
-        }
+    fn filter(&self) -> Map<String, Value> {
         let state = self.state.and_then(|s| s.to_possible_value());
-        for (name, value) in [
+        pages::given([
             ("presentity", self.presentity.clone()),
             ("package", self.event.clone()),
             ("state", state.map(|s| s.get_name().to_owned())),
-        ] {
-            if let Some(value) = value {
-                params.insert(name.to_owned(), value.into());
-            }
-        }
-        Value::Object(params)
+        ])
     }
 }
 

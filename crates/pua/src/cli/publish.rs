@@ -1,7 +1,7 @@
 //! `pua publish`: a document of the application, or one made of plain words.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use serde_json::{Map, Value};
@@ -95,7 +95,7 @@ pub(crate) struct Publish {
     pub(super) connection: Connection,
 }
 
-fn expires(text: &str) -> Result<i64, String> {
+pub(super) fn expires(text: &str) -> Result<i64, String> {
     match text.parse() {
         _ if text == "never" => Ok(-1),
         Ok(seconds @ -1..=4_294_967_295) => Ok(seconds),
@@ -191,7 +191,7 @@ impl Publish {
 }
 
 /// Header lines in one text; a line break in a header would make two of it.
-fn headers(headers: &[String]) -> Result<String, Failure> {
+pub(super) fn headers(headers: &[String]) -> Result<String, Failure> {
     let mut lines = String::new();
     for header in headers {
         if header.contains(['\r', '\n']) || !header.contains(':') {
@@ -206,18 +206,27 @@ fn headers(headers: &[String]) -> Result<String, Failure> {
     Ok(lines)
 }
 
-fn read(path: &std::path::Path) -> Result<String, Failure> {
+/// The text of a file, or of standard input for `-`.
+fn read(path: &Path) -> Result<String, Failure> {
+    let bytes = read_bytes(path)?;
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{} is not UTF-8 text", shown(path))))
+}
+
+/// The content of a file, or of standard input for `-`.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let (shown, read) = if path.as_os_str() == "-" {
-        (
-            "standard input".to_owned(),
-            std::io::stdin().read_to_end(&mut bytes),
-        )
-    } else {
-        let file = std::fs::File::open(path);
-        let read = file.and_then(|mut file| file.read_to_end(&mut bytes));
-        (path.display().to_string(), read)
+    let read = match path.as_os_str() == "-" {
+        true => std::io::stdin().read_to_end(&mut bytes),
+        false => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
     };
-    read.map_err(|error| Failure::usage(format!("{shown} cannot be read: {error}")))?;
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown} is not UTF-8 text")))
+    read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", shown(path))))?;
+    Ok(bytes)
+}
+
+/// A file as it is called in messages.
+pub(super) fn shown(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
 }

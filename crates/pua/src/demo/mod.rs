@@ -2,8 +2,6 @@
 //! nothing else installed.
 
 mod paste;
-mod watcher;
-mod words;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -11,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::screen::{Screen, screen};
+use crate::cli::watch::{Made, Target, Teller};
 use crate::cli::{self, Failure, Output, Reply};
-use crate::client::{Address, Client};
+use crate::client::{Address, Client, Follow, Heard};
 use crate::collect::{self, Machine};
 use crate::config::{self, Config, LogLevel, SipListen};
 use crate::engine::{EngineHandle, Ready};
@@ -25,6 +25,8 @@ use crate::{exit_codes, log};
 const SYSTEM: &str = "sip:system@example.com";
 /// The presentity of the lines to paste.
 const PERSON: &str = "sip:alice@example.com";
+/// Who watches.
+const WATCHER: &str = "sip:watcher@example.com";
 /// How long a publication of the demo stands, in seconds.
 const LIFETIME: u32 = 600;
 /// How long the daemon may take to answer the publisher.
@@ -171,21 +173,62 @@ impl Scene {
         let stream = stream.ok_or_else(|| missing("stream socket"))?;
         out.line(&paste::intro(out, &fifo.path, http, &stream))?;
 
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| Failure::new(exit_codes::INTERNAL, e.to_string()))?;
         let client = Client::new(Some(Address::Unix(stream)));
-        let ended = runtime.block_on(async {
-            tokio::select! {
+        cli::screen::run(async {
+            let (screen, mut gone) = screen();
+            let ended = tokio::select! {
                 () = self.stopped.cancelled() => Ok(()),
-                seen = watcher::watch(server, &[SYSTEM, PERSON], SYSTEM, self.demo.count, out) => seen,
+                failure = gone.wait() => Err(failure),
+                seen = watch(client.clone(), self.demo.count, out, &screen) => seen,
                 published = publish(client, self.demo.interval) => published,
+            };
+            gone.finish(screen).await;
+            ended
+        })
+    }
+}
+
+/// Watches this machine and the person through the daemon, until `count` notifications that this
+/// machine is open have come.
+async fn watch(client: Client, count: Option<u64>, out: Output, screen: &Screen) -> Result<(), Failure> {
+    let watched = [PERSON, SYSTEM];
+    let params =
+        json!({"presentity": watched, "kind": ["state", "subscription", "unreadable"], "watcher": WATCHER});
+    let params = params.as_object().cloned().unwrap_or_else(Map::new);
+    let mut follow = Follow::start(client.clone(), params).await?;
+    let mut made = Made::new(client, None)?;
+    for presentity in watched {
+        let target = Target {
+            presentity: presentity.to_owned(),
+            watcher: WATCHER.to_owned(),
+            package: "presence".to_owned(),
+        };
+        made.ensure(&target, false).await?;
+    }
+    let mut teller = Teller::new(out, true);
+    let mut seen = 0;
+    let mut renew =
+        tokio::time::interval_at(tokio::time::Instant::now() + cli::watch::RENEW, cli::watch::RENEW);
+    loop {
+        let heard = tokio::select! {
+            heard = follow.next() => heard?,
+            _ = renew.tick() => {
+                made.renew().await?;
+                continue;
             }
-        });
-        // A call that is under way is not waited for.
-        runtime.shutdown_background();
-        ended
+        };
+        // The daemon is this program: it goes when the demo ends.
+        let Heard::Event(event) = heard else { continue };
+        if let Some(line) = teller.line(&event) {
+            screen.line(&line).await;
+        }
+        let open = event.value["summary"]["availability"] == "open";
+        if open && event.text("presentity") == Some(SYSTEM) {
+            seen += 1;
+        }
+        if count.is_some_and(|count| seen >= count) {
+            return Ok(());
+        }
     }
 }
 

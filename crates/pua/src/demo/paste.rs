@@ -1,8 +1,8 @@
-//! What the demo prints first: three lines to paste into another terminal.
+//! What the demo prints first: lines to paste into another terminal.
 
 use std::path::Path;
 
-use super::{LIFETIME, PERSON};
+use super::{LIFETIME, PERSON, SYSTEM};
 use crate::cli::Output;
 
 /// The introduction. Each line to paste stands alone, under a comment.
@@ -11,6 +11,7 @@ pub(super) fn intro(out: Output, fifo: &Path, http: &str, stream: &Path) -> Stri
         ("through the FIFO", by_fifo(fifo)),
         ("with curl", by_curl(http)),
         ("with the command line", by_command(stream)),
+        ("watch from another terminal, too", by_watch(stream)),
     ];
     let mut text = format!(
         "{}\n\nPublish from another terminal, by any of these, and see what the watcher says:\n",
@@ -63,6 +64,15 @@ fn by_command(stream: &Path) -> String {
     let stream = format!("unix:{}", stream.display());
     format!(
         "{} publish {PERSON} --open --activity meeting --note \"hello from the command line\" --connect {}",
+        program(),
+        quoted(Path::new(&stream))
+    )
+}
+
+fn by_watch(stream: &Path) -> String {
+    let stream = format!("unix:{}", stream.display());
+    format!(
+        "{} watch {PERSON} {SYSTEM} --connect {}",
         program(),
         quoted(Path::new(&stream))
     )

@@ -1,7 +1,9 @@
 //! The client commands as a user sees them: what they send, what they print, how they exit.
 //! The daemon is a fake that answers what the test says.
 
+mod doc;
 mod fake;
+mod subscriptions;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
@@ -512,6 +514,9 @@ fn help_documents_the_exit_codes_and_colours_are_for_terminals() {
     for arguments in [
         &["--help"][..],
         &["publish", "--help"],
+        &["watch", "--help"],
+        &["fetch", "--help"],
+        &["tail", "--help"],
         &["serve", "--help"],
         &["collect", "--help"],
     ] {
@@ -527,6 +532,8 @@ fn help_documents_the_exit_codes_and_colours_are_for_terminals() {
         &["completion", "bash"][..],
         &["man"],
         &["man", "publish"],
+        &["man", "watch"],
+        &["man", "doc"],
         &["--version"],
     ] {
         assert_eq!(code(&pua(arguments)), 0, "{arguments:?}");

@@ -96,9 +96,28 @@ impl Daemon {
 
     /// Starts a daemon with this configuration.
     pub(crate) fn start_in(directory: PathBuf, configuration: &str) -> Daemon {
+        let (child, ready) = Daemon::spawn(&directory, configuration);
+        Daemon {
+            ready,
+            directory,
+            child: Some(child),
+            clients: AtomicU32::new(0),
+        }
+    }
+
+    /// Starts it once more, as it was, after it has ended.
+    pub(crate) fn again(&mut self) {
+        let configuration = fs::read_to_string(self.path("pua.toml")).unwrap();
+        let (child, ready) = Daemon::spawn(&self.directory, &configuration);
+        self.child = Some(child);
+        self.ready = ready;
+    }
+
+    /// Starts a daemon and waits until it serves.
+    fn spawn(directory: &Path, configuration: &str) -> (Child, Value) {
         let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
-        watch.add_watch(&directory, AddWatchFlags::IN_MOVED_TO).unwrap();
-        let mut child = command(&directory, configuration)
+        watch.add_watch(directory, AddWatchFlags::IN_MOVED_TO).unwrap();
+        let mut child = command(directory, configuration)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -111,12 +130,8 @@ impl Daemon {
             poll(&mut fds, PollTimeout::from(100_u8)).unwrap();
             let _ = watch.read_events();
         }
-        Daemon {
-            ready: serde_json::from_slice(&fs::read(path).unwrap()).unwrap(),
-            directory,
-            child: Some(child),
-            clients: AtomicU32::new(0),
-        }
+        let ready = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        (child, ready)
     }
 
     /// A file in the daemon's directory.
