@@ -298,7 +298,7 @@ mod tests {
         let winfo = include_str!("../../event-packages/tests/documents/examples/watcherinfo.xml");
         let said = say("presence.winfo", "application/watcherinfo+xml", winfo);
         assert!(
-            said.starts_with("is watched by ") && said.contains(" (active)"),
+            said.starts_with("is watched by ") && said.contains(" (pending)"),
             "{said}"
         );
         let reg = include_str!("../../event-packages/tests/documents/examples/reginfo.xml");

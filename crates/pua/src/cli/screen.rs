@@ -2,11 +2,10 @@
 //! from hearing signals, and one that goes away ends it at once.
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,8 +25,10 @@ pub(crate) struct Screen {
 /// The end of standard output.
 pub(crate) struct Gone {
     ended: oneshot::Receiver<Option<io::Error>>,
-    /// Reports an error when the reader of a pipe goes; not every file can.
-    watched: Option<AsyncFd<OwnedFd>>,
+    /// `ended` has been heard.
+    over: bool,
+    /// The reader has gone, whether or not there is something to print.
+    unread: oneshot::Receiver<()>,
 }
 
 /// Standard output, and its end.
@@ -46,9 +47,33 @@ pub(crate) fn screen() -> (Screen, Gone) {
         // Nobody waits for it if the command has ended.
         let _ = end.send(failed);
     });
-    let descriptor = io::stdout().as_fd().try_clone_to_owned().ok();
-    let watched = descriptor.and_then(|fd| AsyncFd::register_with_interest(fd, Interest::ERROR).ok());
-    (Screen { texts }, Gone { ended, watched })
+    let (gone, unread) = oneshot::channel();
+    std::thread::spawn(move || {
+        if is_left() {
+            let _ = gone.send(());
+        }
+    });
+    (
+        Screen { texts },
+        Gone {
+            ended,
+            over: false,
+            unread,
+        },
+    )
+}
+
+/// Waits until the other end of standard output is closed; for a file that is never.
+fn is_left() -> bool {
+    let stdout = io::stdout();
+    let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    loop {
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) => return true,
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
 }
 
 impl Screen {
@@ -66,26 +91,26 @@ impl Screen {
 }
 
 impl Gone {
-    /// Waits until nothing can be printed any more. May be dropped and called again until then.
+    /// Waits until nothing can be printed any more; once.
     pub(crate) async fn wait(&mut self) -> Failure {
-        let reader_gone = async {
-            match &self.watched {
-                Some(watched) => drop(watched.ready(Interest::ERROR).await),
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            ended = &mut self.ended => match ended {
-                Ok(Some(error)) => unwritten(&error),
-                _ => Failure::silent(exit_codes::DONE),
-            },
-            () = reader_gone => Failure::silent(exit_codes::DONE),
+            ended = &mut self.ended => {
+                self.over = true;
+                match ended {
+                    Ok(Some(error)) => unwritten(&error),
+                    _ => Failure::silent(exit_codes::DONE),
+                }
+            }
+            Ok(()) = &mut self.unread => Failure::silent(exit_codes::DONE),
         }
     }
 
     /// Waits until the last text is printed, or for so long as one may wait for a reader.
     pub(crate) async fn finish(mut self, screen: Screen) {
         drop(screen);
+        if self.over {
+            return;
+        }
         let _ = tokio::time::timeout(PATIENCE, &mut self.ended).await;
     }
 }

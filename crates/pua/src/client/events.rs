@@ -213,7 +213,7 @@ mod tests {
         let params = json!({"presentity": ["sip:a@h", "sip:b@h"], "changed_only": true, "cursor": null});
         assert_eq!(
             query(&params),
-            "changed_only=true&presentity=sip%3Aa%40h&presentity=sip%3Ab%40h"
+            "presentity=sip%3Aa%40h&presentity=sip%3Ab%40h&changed_only=true"
         );
     }
 }
