@@ -63,7 +63,6 @@ enum Content {
 
 impl Item {
     /// What it is about.
-    #[allow(dead_code, reason = "for carriers with a form of their own")]
     pub(crate) fn kind(&self) -> Kind {
         match &self.content {
             Content::Event(entry) => entry.subject().kind,
@@ -79,7 +78,6 @@ impl Item {
 
     /// The user agent's event, for carriers with a form of their own; rows of a snapshot and what
     /// is about the stream itself have none.
-    #[allow(dead_code, reason = "for carriers with a form of their own")]
     pub(crate) fn event(&self) -> Option<&Event> {
         match &self.content {
             Content::Event(entry) => Some(entry.event()),

@@ -49,6 +49,7 @@
 //! snapshot at most. The JSON form of an event is made once, by the first consumer that asks, on
 //! its thread.
 
+pub(crate) mod carriers;
 mod consumer;
 mod cursor;
 mod entry;
@@ -61,11 +62,10 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) mod test_feed;
 
-#[allow(unused_imports, reason = "what carriers need")]
+pub(crate) use carriers::{Carriers, Carrying};
 pub(crate) use consumer::{Consumer, Item, Start};
 pub(crate) use cursor::Cursor;
 pub(crate) use feed::{Bounds, Feed, Inlet, stream};
-#[allow(unused_imports, reason = "what carriers need")]
 pub(crate) use filter::{Filter, Kind};
 pub(crate) use request::{BadRequest, Request, cursor};
 pub(crate) use snapshot::Ask;

@@ -9,7 +9,7 @@ mod list;
 mod reply_fifo;
 mod subscriptions;
 #[cfg(test)]
-mod test_dir;
+pub(crate) mod test_dir;
 mod translate;
 
 pub(crate) use admin::{Admin, Group};

@@ -1,0 +1,1 @@
+//! Carriers against receivers on this machine.
