@@ -32,6 +32,7 @@ impl Check<'_> {
             mi: self.mi(),
             http: self.http(),
             events: self.events(),
+            carrying: self.carrying(),
             credentials: self.credentials("credentials"),
             server: self.server(),
             log: self.log(),
@@ -231,24 +232,27 @@ impl Check<'_> {
         credentials
     }
 
-    /// The password of an entry, from itself or from its file.
+    /// The password of an entry.
     fn password(&mut self, list: &str, number: usize) -> Option<Secret> {
-        let (own, file) = (
-            format!("{list}.{number}.password"),
-            format!("{list}.{number}.password_file"),
-        );
+        self.secret(list, number, "password", true)
+    }
+
+    /// A secret of an entry, from itself or from its file.
+    pub(super) fn secret(&mut self, list: &str, number: usize, name: &str, needed: bool) -> Option<Secret> {
+        let own = format!("{list}.{number}.{name}");
+        let file = format!("{own}_file");
         let direct = self.text_or_empty(&own);
         let Some(path) = self.text(&file) else {
-            if direct.is_none() && !self.settings.values.contains_key(&own) {
+            if needed && direct.is_none() && !self.settings.values.contains_key(&own) {
                 let place = self.place_under(&format!("{list}.{number}"));
-                let hint = "give password_file, or password".to_owned();
+                let hint = format!("give {name}_file, or {name}");
                 self.faults.error(place, own, "is missing", hint);
             }
             return direct.map(Secret::new);
         };
         if direct.is_some() {
             let hint = "remove one of the two".to_owned();
-            self.fault(&own, "is given beside password_file", hint);
+            self.fault(&own, &format!("is given beside {name}_file"), hint);
         }
         match values::secret_file(Path::new(&path)) {
             Ok((secret, warning)) => {
@@ -263,7 +267,7 @@ impl Check<'_> {
                 self.fault(
                     &file,
                     &what,
-                    "it must be a file with the password in one line".to_owned(),
+                    format!("it must be a file with the {name} in one line"),
                 );
                 None
             }
@@ -325,16 +329,20 @@ impl Check<'_> {
     /// Warns when passwords stand in a file that everybody can read.
     fn readable_secrets(&mut self, file: Option<&Path>) {
         let Some(path) = file else { return };
-        let first =
-            self.settings.values.iter().find(|(key, setting)| {
-                key.ends_with(".password") && matches!(setting.place, Place::File { .. })
-            });
+        let first = self.settings.values.iter().find(|(key, setting)| {
+            (key.ends_with(".password") || key.ends_with(".secret"))
+                && matches!(setting.place, Place::File { .. })
+        });
         if let Some((key, _)) = first
             && values::world_readable(path)
         {
             let key = key.clone();
             let what = "stands in a file that everybody can read";
-            let hint = format!("chmod 0640 {}, or use password_file", path.display());
+            let hint = format!(
+                "chmod 0640 {}, or use {}_file",
+                path.display(),
+                key.rsplit('.').next().unwrap_or_default()
+            );
             self.warn(&key, what, hint);
         }
     }

@@ -125,6 +125,32 @@ pub(super) const KEYS: &[Key] = &[
     key("events.ring", Kind::Integer),
     key("events.ring_bytes", Kind::Integer),
     key("events.consumers", Kind::Integer),
+    key("events.webhooks.*.url", Kind::Text),
+    key("events.webhooks.*.secret", Kind::Secret),
+    key("events.webhooks.*.secret_file", Kind::Text),
+    key("events.webhooks.*.presentity", Kind::List),
+    key("events.webhooks.*.watcher", Kind::List),
+    key("events.webhooks.*.package", Kind::List),
+    key("events.webhooks.*.kinds", Kind::List),
+    key("events.webhooks.*.changed_only", Kind::Bool),
+    key("events.webhooks.*.raw", Kind::Bool),
+    key("events.webhooks.*.snapshot", Kind::Bool),
+    key("events.webhooks.*.batch", Kind::Integer),
+    key("events.webhooks.*.timeout_ms", Kind::Integer),
+    key("events.webhooks.*.attempts", Kind::Integer),
+    key("events.webhooks.*.retry_first_ms", Kind::Integer),
+    key("events.webhooks.*.retry_max_ms", Kind::Integer),
+    key("events.webhooks.*.dead_letters", Kind::Text),
+    key("events.webhooks.*.dead_letters_max_bytes", Kind::Integer),
+    key("events.sinks.*.to", Kind::Text),
+    key("events.sinks.*.presentity", Kind::List),
+    key("events.sinks.*.watcher", Kind::List),
+    key("events.sinks.*.package", Kind::List),
+    key("events.sinks.*.kinds", Kind::List),
+    key("events.sinks.*.changed_only", Kind::Bool),
+    key("events.sinks.*.raw", Kind::Bool),
+    key("events.sinks.*.snapshot", Kind::Bool),
+    key("events.sinks.*.max_bytes", Kind::Integer),
     key("credentials.*.realm", Kind::Text),
     key("credentials.*.username", Kind::Text),
     key("credentials.*.password", Kind::Secret),
@@ -142,7 +168,7 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// Lists of tables.
-pub(super) const LISTS: &[&str] = &["credentials", "server.users"];
+pub(super) const LISTS: &[&str] = &["credentials", "server.users", "events.webhooks", "events.sinks"];
 
 /// Module parameters without a counterpart, and why.
 const RETIRED: &[(&str, &str)] = &[

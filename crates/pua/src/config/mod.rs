@@ -4,6 +4,7 @@
 //! and what to do. Secrets are behind [`Secret`] and are never printed.
 
 mod address;
+mod carriers;
 mod check;
 mod environment;
 mod example;
@@ -72,6 +73,8 @@ pub(crate) struct Config {
     pub http: Option<Http>,
     /// `[events]`: the stream of events.
     pub events: crate::events::Bounds,
+    /// `[[events.webhooks]]`, `[[events.sinks]]`: who is sent events.
+    pub carrying: crate::events::Carrying,
     /// `[[credentials]]`: digest by realm; realm "" matches any.
     pub credentials: Vec<Credential>,
     /// `[server]`: the embedded presence server.

@@ -41,16 +41,16 @@ fn read_with(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Faults> {
     load_with(Some(&path), variables)
 }
 
-fn read(text: &str) -> Result<Loaded, Faults> {
+pub(super) fn read(text: &str) -> Result<Loaded, Faults> {
     read_with(text, &[])
 }
 
-fn good(text: &str) -> Config {
+pub(super) fn good(text: &str) -> Config {
     read(text).unwrap_or_else(|f| panic!("{f}")).config
 }
 
 /// The faults as `line:column: key: what | hint`.
-fn faults(text: &str) -> Vec<String> {
+pub(super) fn faults(text: &str) -> Vec<String> {
     let faults = read(text).expect_err("has faults");
     faults.0.iter().map(brief).collect()
 }
@@ -452,7 +452,7 @@ fn distances_count_swaps_as_one() {
 fn secrets_are_marked() {
     for key in KEYS {
         assert_eq!(
-            key.path.ends_with(".password"),
+            key.path.ends_with(".password") || key.path.ends_with(".secret"),
             key.kind == Kind::Secret,
             "{}",
             key.path

@@ -16,7 +16,7 @@ use super::store::{Memory, Store as _};
 use super::turn::{Held, Turn};
 use super::{Hooks, settings, statistics};
 use crate::config::{Config, OnStop};
-use crate::events::{Ask, Inlet};
+use crate::events::{Ask, Outlet};
 use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
@@ -55,7 +55,7 @@ pub(super) struct Daemon {
     pub(super) hooks: Hooks,
     pub(super) admin: Admin,
     pub(super) front_stop: tokio_util::sync::CancellationToken,
-    pub(super) inlet: Inlet,
+    pub(super) events: Outlet,
     pub(super) counts: statistics::Counts,
     store: Memory,
     desk: Desk,
@@ -81,7 +81,7 @@ pub(super) struct Parts {
     pub(super) resolver: Resolver,
     pub(super) hooks: Hooks,
     pub(super) front_stop: tokio_util::sync::CancellationToken,
-    pub(super) inlet: Inlet,
+    pub(super) events: Outlet,
 }
 
 impl Daemon {
@@ -100,7 +100,7 @@ impl Daemon {
             resolver: parts.resolver,
             hooks: parts.hooks,
             front_stop: parts.front_stop,
-            inlet: parts.inlet,
+            events: parts.events,
             asks: VecDeque::new(),
             counts: statistics::Counts::default(),
             store: Memory::default(),
@@ -302,6 +302,7 @@ impl Daemon {
             Control::Resolved(host, answer) => self.feed(now, Input::Resolved { host, answer }),
             Control::Reload(config) => self.reload(now, *config),
             Control::Hangup => {
+                self.events.carriers.hangup();
                 if let Some(fifo) = &mut self.fifo {
                     fifo.check(now, self.poll.registry(), true);
                 }
@@ -334,6 +335,7 @@ impl Daemon {
         if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
             replies.set_directory(fifo.reply_dir.clone());
         }
+        self.events.carriers.configure(&config.carrying);
         self.config = config;
         tracing::info!("configuration taken over");
     }
@@ -397,7 +399,9 @@ impl Daemon {
             // Before the replies: who is told that something is done finds it in the stream.
             for event in held.events.drain(..) {
                 tracing::debug!(?event, "event");
-                self.inlet.push(*clock.get_or_insert_with(Clock::read), event);
+                self.events
+                    .inlet
+                    .push(*clock.get_or_insert_with(Clock::read), event);
                 told = true;
             }
             for (id, reply) in held.replies.drain(..) {
@@ -414,7 +418,7 @@ impl Daemon {
             }
         });
         if told {
-            self.inlet.announce();
+            self.events.inlet.announce();
         }
         self.turn = turn;
     }

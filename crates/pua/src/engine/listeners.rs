@@ -184,17 +184,22 @@ impl FrontEnds {
             tracker.spawn_on(serve, inside);
             files.push(path);
         }
-        tracker.close();
         Ok(Tasks { tracker, files })
     }
 }
 
 impl Tasks {
+    /// For tasks that shall have ended with them.
+    pub(super) fn tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+
     /// Waits until every front-end has ended, and removes their sockets' names.
     pub(super) async fn finished(&self) {
         for path in &self.files {
             let _ = std::fs::remove_file(path);
         }
+        self.tracker.close();
         self.tracker.wait().await;
     }
 }

@@ -6,6 +6,7 @@ use pua_core::{Command, CommandId, Input};
 
 use super::daemon::Daemon;
 use super::statistics;
+use crate::events::Carriers;
 use crate::mi::{self, Admin, Clock};
 
 /// Does what calls ask for.
@@ -51,9 +52,9 @@ impl mi::Order for Orders<'_> {
                 daemon.admin.reset_statistics(&all, &names)
             }
             Command::Watch(_) => mi::watch_elsewhere(),
-            Command::EventSubscribe(_) | Command::EventsList | Command::SubscribersList(_) => {
-                pua_mi::Reply::Error(pua_mi::MiError::new(500, "Events are not sent to sockets"))
-            }
+            Command::EventSubscribe(asked) => daemon.events.carriers.subscribe(&asked),
+            Command::EventsList => Carriers::events(),
+            Command::SubscribersList(filter) => daemon.events.carriers.subscribers(&filter),
             Command::Publish(_)
             | Command::Remove(_)
             | Command::Refresh(_)

@@ -86,6 +86,13 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         asking.order(Control::Snapshot(ask));
     });
     let tasks = front_ends.start(&front, &handle, &feed, &front_stop)?;
+    let mut carriers = events::Carriers::new(
+        feed,
+        front.handle().clone(),
+        tasks.tracker().clone(),
+        front_stop.clone(),
+    );
+    carriers.configure(&config.carrying);
     let on_ready = hooks.on_ready.take();
     let mut daemon = Daemon::new(Parts {
         poll,
@@ -100,7 +107,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         resolver,
         hooks,
         front_stop: front_stop.clone(),
-        inlet,
+        events: events::Outlet { inlet, carriers },
     });
     daemon.restore()?;
     let file = ready_file

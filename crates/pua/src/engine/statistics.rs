@@ -1,6 +1,6 @@
 //! The daemon's statistics in OpenSIPS' `group:name` form: `pua:` of the user agent, `mi:` of the
 //! management interface, `sip:` of the transports, `events:` of the stream of
-//! events, `core:` of the process.
+//! events, `webhooks:`, `sinks:` and `event_sockets:` of its carriers, `core:` of the process.
 
 use std::time::Instant;
 
@@ -69,13 +69,18 @@ pub(super) fn all(daemon: &Daemon, now: Instant) -> Vec<Group> {
     put("sip", "connections_opened", sip.connections_opened, true);
     put("sip", "connections_refused", sip.connections_refused, true);
     put("sip", "connections", sip.connections, false);
-    let events = daemon.inlet.figures();
+    let events = daemon.events.inlet.figures();
     put("events", "emitted", events.emitted, true);
     put("events", "delivered", events.delivered, true);
     put("events", "gaps", events.gaps, true);
     put("events", "consumers", events.consumers, false);
     put("events", "ring", events.held, false);
     put("events", "ring_bytes", events.held_bytes, false);
+    for (group, figures) in daemon.events.carriers.figures() {
+        for (name, value) in figures {
+            put(group, name, value, true);
+        }
+    }
     put("core", "uptime", daemon.admin.uptime(now), false);
     put("core", "pid", u64::from(std::process::id()), false);
     all

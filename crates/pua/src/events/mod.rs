@@ -43,6 +43,8 @@
 //! An event is told when the store has what belongs to it, never before; the numbers are in the
 //! order in which things happened.
 //!
+//! [`carriers`] are those that the daemon runs by itself.
+//!
 //! # Bounds
 //!
 //! `[events]`: `ring` (events), `ring_bytes` (about), `consumers`. A consumer holds one page of a
@@ -69,3 +71,12 @@ pub(crate) use feed::{Bounds, Feed, Inlet, stream};
 pub(crate) use filter::{Filter, Kind};
 pub(crate) use request::{BadRequest, Request, cursor};
 pub(crate) use snapshot::Ask;
+
+/// What the engine's thread has of the stream.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    /// Where events go in.
+    pub(crate) inlet: Inlet,
+    /// Who carries them, beside those who come by themselves.
+    pub(crate) carriers: Carriers,
+}

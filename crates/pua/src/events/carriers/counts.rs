@@ -50,11 +50,4 @@ impl Counts {
             ("gaps", read(&self.gaps)),
         ]
     }
-
-    /// One of [`Counts::read`].
-    #[cfg(test)]
-    pub(crate) fn get(&self, name: &str) -> u64 {
-        let all = self.read();
-        all.iter().find(|(known, _)| *known == name).unwrap().1
-    }
 }

@@ -46,12 +46,13 @@ impl Datagrams<'_> {
                 self.counts.gap();
             }
             let Some(datagram) = shape(&item) else { continue };
+            let mut given_up = 0;
             while let Err(error) = self.send(&mut socket, &datagram).await {
                 self.counts.failed();
                 tracing::debug!(%error, "a receiver of events cannot be reached");
                 if is_hopeless(&error) {
                     // Trying it again would hold up all that come after it.
-                    self.counts.dead_lettered(1);
+                    given_up = 1;
                     break;
                 }
                 socket = None;
@@ -61,10 +62,9 @@ impl Datagrams<'_> {
                 self.counts.retried();
                 backoff.wait(self.stop).await;
             }
-            if socket.is_some() {
-                backoff.reset();
-                self.counts.sent(1);
-            }
+            backoff.reset();
+            self.counts.sent(1 - given_up);
+            self.counts.dead_lettered(given_up);
         }
     }
 

@@ -93,8 +93,12 @@ mod tests {
         assert_eq!(read(&path), "{\"half\":\n{\"a\":1}\n");
         file.append(b"{\"a\":2}\n").unwrap();
         assert_eq!(read(&path), "{\"a\":2}\n");
-        assert_eq!(read(&dir.path().join("events.jsonl.1")), "{\"half\":\n{\"a\":1}\n");
-        file.append(b"{\"long\":\"0123456789012345678901234567890\"}\n").unwrap();
+        assert_eq!(
+            read(&dir.path().join("events.jsonl.1")),
+            "{\"half\":\n{\"a\":1}\n"
+        );
+        file.append(b"{\"long\":\"0123456789012345678901234567890\"}\n")
+            .unwrap();
         assert_eq!(read(&dir.path().join("events.jsonl.1")), "{\"a\":2}\n");
 
         std::fs::rename(&path, dir.path().join("moved")).unwrap();

@@ -182,7 +182,11 @@ async fn acknowledgements(read: OwnedReadHalf, written: &Mutex<Written>) -> io::
     let mut line = Vec::new();
     loop {
         line.clear();
-        match (&mut read).take(ACKNOWLEDGEMENT).read_until(b'\n', &mut line).await {
+        match (&mut read)
+            .take(ACKNOWLEDGEMENT)
+            .read_until(b'\n', &mut line)
+            .await
+        {
             Ok(0) => return io::ErrorKind::ConnectionAborted.into(),
             Ok(_) => {
                 let text = std::str::from_utf8(&line).unwrap_or_default();

@@ -173,10 +173,7 @@ impl FromStr for HookUrl {
             Some("https") => return Err("https: is not available in this version".to_owned()),
             _ => return Err("does not begin with http://".to_owned()),
         }
-        let authority = url
-            .authority()
-            .ok_or_else(|| "has no host".to_owned())?
-            .as_str();
+        let authority = url.authority().ok_or_else(|| "has no host".to_owned())?.as_str();
         if authority.contains('@') {
             return Err("holds a user name".to_owned());
         }
@@ -187,7 +184,10 @@ impl FromStr for HookUrl {
         Ok(HookUrl {
             server,
             authority: authority.to_owned(),
-            target: url.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            target: url
+                .path_and_query()
+                .map_or("/", |target| target.as_str())
+                .to_owned(),
         })
     }
 }
@@ -210,10 +210,25 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_written_alike() {
-        for text in ["file:/a/b.jsonl", "fifo:/run/x", "tcp:example.com:9000", "tcp:[::1]:9000"] {
+        for text in [
+            "file:/a/b.jsonl",
+            "fifo:/run/x",
+            "tcp:example.com:9000",
+            "tcp:[::1]:9000",
+        ] {
             assert_eq!(text.parse::<SinkAddress>().unwrap().to_string(), text);
         }
-        for text in ["", "file:a", "fifo:", "tcp:9000", "tcp:::1:9000", "tcp:h:0", "tcp:h:x", "udp:h:1", "tcp:a b:1"] {
+        for text in [
+            "",
+            "file:a",
+            "fifo:",
+            "tcp:9000",
+            "tcp:::1:9000",
+            "tcp:h:0",
+            "tcp:h:x",
+            "udp:h:1",
+            "tcp:a b:1",
+        ] {
             assert!(text.parse::<SinkAddress>().is_err(), "{text}");
         }
     }
@@ -225,7 +240,10 @@ mod tests {
         assert_eq!(url.target, "/in/abc?key=s3cret");
         assert!(!format!("{url} {url:?}").contains("s3cret"));
         let bare: HookUrl = "http://[::1]:8080".parse().unwrap();
-        assert_eq!((bare.authority.as_str(), bare.target.as_str()), ("[::1]:8080", "/"));
+        assert_eq!(
+            (bare.authority.as_str(), bare.target.as_str()),
+            ("[::1]:8080", "/")
+        );
         for (text, why) in [
             ("https://example.com/", "https: is not available"),
             ("ftp://example.com/", "http://"),

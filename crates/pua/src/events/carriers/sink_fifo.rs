@@ -86,7 +86,10 @@ async fn write(path: &Path, fifo: &mut Option<Open>, batch: &Lines, written: &mu
         None => {
             // Into another FIFO no half a line.
             let whole = batch.bytes.get(..*written).unwrap_or_default();
-            *written = whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            *written = whole
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
             fifo.insert(self::open(path)?)
         }
     };

@@ -54,7 +54,9 @@ impl FromStr for SocketAddress {
         // sun_path has 108 bytes, the last of which is a NUL.
         match path.starts_with('/') && path.len() < 108 && !path.contains('\0') {
             true => Ok(SocketAddress::Unix(PathBuf::from(path))),
-            false => Err(format!("`{text}` is none of udp:host:port, unix:/path, tcp:host:port")),
+            false => Err(format!(
+                "`{text}` is none of udp:host:port, unix:/path, tcp:host:port"
+            )),
         }
     }
 }
