@@ -110,13 +110,13 @@ impl Check<'_> {
     fn wanted(&mut self, entry: &str) -> Wanted {
         let at = |name: &str| format!("{entry}.{name}");
         let mut filter = Filter::default();
-        for uri in self.list(&at("presentity"), &[], |uri| filled(uri)) {
+        for uri in self.list(&at("presentity"), &[], filled) {
             filter = filter.presentity(&uri);
         }
-        for uri in self.list(&at("watcher"), &[], |uri| filled(uri)) {
+        for uri in self.list(&at("watcher"), &[], filled) {
             filter = filter.watcher(&uri);
         }
-        for package in self.list(&at("package"), &[], |package| filled(package)) {
+        for package in self.list(&at("package"), &[], filled) {
             filter = filter.package(&package);
         }
         for kind in self.list(&at("kinds"), &[], kind) {
