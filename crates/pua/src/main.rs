@@ -1,6 +1,7 @@
 //! The `pua` program: the daemon, the client commands and the demo.
 
 mod ask;
+mod carriers;
 mod cli;
 mod client;
 mod clock;

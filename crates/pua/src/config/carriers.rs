@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fields::Check;
 use super::values::Reason;
-use crate::events::carriers::{Carrying, HookUrl, Sink, SinkAddress, Wanted, Webhook};
+use crate::carriers::{Carrying, HookUrl, Sink, SinkAddress, Wanted, Webhook};
 use crate::events::{Filter, Kind};
 
 /// The largest file that carriers may write.

@@ -74,7 +74,7 @@ pub(crate) struct Config {
     /// `[events]`: the stream of events.
     pub events: crate::events::Bounds,
     /// `[[events.webhooks]]`, `[[events.sinks]]`: who is sent events.
-    pub carrying: crate::events::Carrying,
+    pub carrying: crate::carriers::Carrying,
     /// `[[credentials]]`: digest by realm; realm "" matches any.
     pub credentials: Vec<Credential>,
     /// `[server]`: the embedded presence server.

@@ -12,11 +12,13 @@ use pua_mi::{Request, Via};
 use super::delivery::deliver;
 use super::handle::{Control, Inbox, Submission};
 use super::orders::Orders;
+use super::parts::Parts;
 use super::store::{Memory, Store as _};
 use super::turn::{Held, Turn};
 use super::{Hooks, settings, statistics};
+use crate::carriers::Outlet;
 use crate::config::{Config, OnStop};
-use crate::events::{Ask, Outlet};
+use crate::events::Ask;
 use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
@@ -65,23 +67,6 @@ pub(super) struct Daemon {
     phase: Phase,
     /// `kill` was called.
     pub(super) killed: bool,
-}
-
-/// What [`Daemon`] is made of; the rest begins empty.
-pub(super) struct Parts {
-    pub(super) poll: Poll,
-    pub(super) config: Config,
-    pub(super) bound: Vec<(pua_core::Transport, std::net::SocketAddr)>,
-    pub(super) agent: UserAgent,
-    pub(super) sip: SipIo,
-    pub(super) fifo: Option<Fifo>,
-    pub(super) replies: Option<ReplyFifos>,
-    pub(super) datagrams: Option<Datagrams>,
-    pub(super) inbox: Inbox,
-    pub(super) resolver: Resolver,
-    pub(super) hooks: Hooks,
-    pub(super) front_stop: tokio_util::sync::CancellationToken,
-    pub(super) events: Outlet,
 }
 
 impl Daemon {

@@ -9,6 +9,7 @@ pub(crate) mod fake;
 mod handle;
 mod listeners;
 mod orders;
+mod parts;
 mod ready;
 mod settings;
 mod signals;

@@ -6,7 +6,7 @@ use pua_core::{Command, CommandId, Input};
 
 use super::daemon::Daemon;
 use super::statistics;
-use crate::events::Carriers;
+use crate::carriers::Carriers;
 use crate::mi::{self, Admin, Clock};
 
 /// Does what calls ask for.

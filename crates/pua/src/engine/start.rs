@@ -9,9 +9,10 @@ use mio::{Poll, Token, Waker};
 use pua_core::UserAgent;
 use tokio_util::sync::CancellationToken;
 
-use super::daemon::{Daemon, Parts, TOKEN_BELL, answer_to};
+use super::daemon::{Daemon, TOKEN_BELL, answer_to};
 use super::handle::{Bell, Control, EngineHandle};
 use super::listeners::{self, FrontEnds};
+use super::parts::Parts;
 use super::ready::ReadyFile;
 use super::{Hooks, Ready, settings, signals};
 use crate::config::Config;
@@ -86,7 +87,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         asking.order(Control::Snapshot(ask));
     });
     let tasks = front_ends.start(&front, &handle, &feed, &front_stop)?;
-    let mut carriers = events::Carriers::new(
+    let mut carriers = crate::carriers::Carriers::new(
         feed,
         front.handle().clone(),
         tasks.tracker().clone(),
@@ -107,7 +108,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         resolver,
         hooks,
         front_stop: front_stop.clone(),
-        events: events::Outlet { inlet, carriers },
+        events: crate::carriers::Outlet { inlet, carriers },
     });
     daemon.restore()?;
     let file = ready_file

@@ -51,7 +51,6 @@
 //! snapshot at most. The JSON form of an event is made once, by the first consumer that asks, on
 //! its thread.
 
-pub(crate) mod carriers;
 mod consumer;
 mod cursor;
 mod entry;
@@ -64,19 +63,9 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) mod test_feed;
 
-pub(crate) use carriers::{Carriers, Carrying};
 pub(crate) use consumer::{Consumer, Item, Start};
 pub(crate) use cursor::Cursor;
 pub(crate) use feed::{Bounds, Feed, Inlet, stream};
 pub(crate) use filter::{Filter, Kind};
 pub(crate) use request::{BadRequest, Request, cursor};
 pub(crate) use snapshot::Ask;
-
-/// What the engine's thread has of the stream.
-#[derive(Debug)]
-pub(crate) struct Outlet {
-    /// Where events go in.
-    pub(crate) inlet: Inlet,
-    /// Who carries them, beside those who come by themselves.
-    pub(crate) carriers: Carriers,
-}

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Consumer, Feed, Start};
+use crate::events::{Consumer, Feed, Inlet, Start};
 use counts::Counts;
 use gather::plain;
 use lines_file::LinesFile;
@@ -213,4 +213,13 @@ fn keep<T: PartialEq>(running: &mut Vec<(T, CancellationToken)>, wanted: &[T]) {
         }
         stays
     });
+}
+
+/// What the engine's thread has of the stream of events.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    /// Where events go in.
+    pub(crate) inlet: Inlet,
+    /// Who carries them, beside those who come by themselves.
+    pub(crate) carriers: Carriers,
 }
