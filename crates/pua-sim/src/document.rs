@@ -23,7 +23,7 @@ pub fn document(package: &str, publication: usize, revision: u64, padding: usize
             "application/dialog-info+xml",
             format!(
                 "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{revision}\" state=\"full\" \
-                 entity=\"sip:a@d\"><!--{mark}{filler}--></dialog-info>"
+                 entity=\"sip:a@d\"><!--{filler}--><dialog id=\"{mark}\"><state>confirmed</state></dialog></dialog-info>"
             ),
         ),
         _ => {

@@ -86,14 +86,14 @@ struct Last {
 }
 
 /// A message taken apart.
-struct Parts {
-    start: String,
-    rows: Vec<(String, String)>,
-    body: Vec<u8>,
+pub(crate) struct Parts {
+    pub(crate) start: String,
+    pub(crate) rows: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Parts {
-    fn of(bytes: &[u8]) -> Option<Parts> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Parts> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
         let mut lines = head.split("\r\n");
@@ -107,14 +107,14 @@ impl Parts {
         })
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.rows
             .iter()
             .find(|(n, _)| n == name)
             .map(|(_, value)| value.as_str())
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         match self.rows.iter_mut().find(|(n, _)| n == name) {
             Some((_, old)) => *old = value.to_owned(),
             None => self.rows.insert(
@@ -124,7 +124,7 @@ impl Parts {
         }
     }
 
-    fn drop(&mut self, name: &str) {
+    pub(crate) fn drop(&mut self, name: &str) {
         self.rows.retain(|(n, _)| n != name);
     }
 
@@ -137,19 +137,19 @@ impl Parts {
         self.set("Content-Length", &body.len().to_string());
     }
 
-    fn branch(&self) -> String {
+    pub(crate) fn branch(&self) -> String {
         let via = self.get("Via").unwrap_or_default();
         let rest = via.split(";branch=").nth(1).unwrap_or_default();
         rest.split(';').next().unwrap_or_default().to_owned()
     }
 
-    fn set_branch(&mut self, branch: &str) {
+    pub(crate) fn set_branch(&mut self, branch: &str) {
         let old = self.branch();
         let via = self.get("Via").unwrap_or_default().replace(&old, branch);
         self.set("Via", &via);
     }
 
-    fn bytes(&self) -> Bytes {
+    pub(crate) fn bytes(&self) -> Bytes {
         let mut out = format!("{}\r\n", self.start).into_bytes();
         for (name, value) in &self.rows {
             out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());

@@ -29,10 +29,13 @@ impl Subscriber {
         message: &Message<'_>,
     ) {
         let at = owner.index;
-        let Some(next_hop) = self.hop_of(at) else {
-            return;
-        };
-        let Some(exchange) = self.exchange(owner) else {
+        let (Some(next_hop), Some(exchange)) = (self.hop_of(at), self.exchange(owner)) else {
+            // The dialog was over before its answer came; a server that wants quiet has it.
+            if Verdict::of(status.code) == Verdict::ServerUnavailable
+                && let Some(wait) = Failure::response(status.code, status.reason, message, hop).retry_after
+            {
+                core.hops.block(now, hop.addr, obeyed(wait));
+            }
             return;
         };
         let (index, dialog) = (exchange.subscription, exchange.dialog);

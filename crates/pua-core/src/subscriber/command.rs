@@ -278,6 +278,7 @@ impl Subscriber {
             state: State::Over,
             dialogs: Default::default(),
             forks: None,
+            over: Vec::new(),
             known: None,
             waiters: Default::default(),
             failures: 0,

@@ -40,6 +40,7 @@ impl Subscriber {
         subscription.call_id = call_id;
         subscription.from_tag = from_tag;
         subscription.cseq = 0;
+        subscription.over.clear();
         let exchange = self.open(now, index, None, Operation::Subscribe);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
@@ -84,14 +85,13 @@ impl Subscriber {
                 timer_n: Some(now + timer_n(core)),
             };
         }
-        self.next_number(exchange);
         self.attempt(now, core, exchange, None);
     }
 
     fn open(&mut self, now: Instant, subscription: u32, dialog: Option<u64>, operation: Operation) -> u32 {
         let serial = self.next_serial;
         self.next_serial = next_serial(serial);
-        let exchange = self.exchanges.insert(Box::new(Exchange {
+        self.exchanges.insert(Box::new(Exchange {
             serial,
             subscription,
             dialog,
@@ -100,19 +100,20 @@ impl Subscriber {
             sent_at: now,
             sent: false,
             told_until: None,
+            numbered: false,
             passage: Passage::default(),
-        })) as u32;
-        if dialog.is_none() {
-            self.next_number(exchange);
-        }
-        exchange
+        })) as u32
     }
 
-    /// The next request of an exchange is a new one: the next CSeq number.
-    fn next_number(&mut self, exchange: u32) {
-        let Some(exchange) = self.exchanges.get(exchange as usize) else {
+    /// The next request of an exchange leaves: the next CSeq number, unless it is the same once
+    /// more.
+    fn number(&mut self, exchange: u32) {
+        let Some(exchange) = self.exchanges.get_mut(exchange as usize) else {
             return;
         };
+        if std::mem::replace(&mut exchange.numbered, true) {
+            return;
+        }
         let Some(subscription) = self.subscriptions.get_mut(exchange.subscription as usize) else {
             return;
         };
@@ -224,6 +225,7 @@ impl Subscriber {
         mut hop: Hop,
         source: IpAddr,
     ) {
+        self.number(index);
         let Some(exchange) = self.exchanges.get_mut(index as usize) else {
             return;
         };
@@ -340,8 +342,10 @@ impl Subscriber {
     pub(super) fn again(&mut self, now: Instant, core: &mut Core, index: u32) {
         if let Some(exchange) = self.exchanges.get_mut(index as usize) {
             exchange.passage.again();
+            exchange.numbered = false;
+            // What a NOTIFY told meanwhile was not for this one.
+            exchange.told_until = None;
         }
-        self.next_number(index);
         self.attempt(now, core, index, None);
     }
 

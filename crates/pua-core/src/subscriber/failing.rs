@@ -70,8 +70,19 @@ impl Subscriber {
             return;
         };
         if failure.origin != FailureOrigin::Server && !subscription.dialogs.is_empty() {
-            // The NOTIFY says that it was taken, whatever became of the response.
+            // The NOTIFY says that it was taken, whatever became of the response. For how long, a
+            // refresh will tell if that did not.
+            let asked = match subscription.state {
+                State::Trying { until, .. } => Some(until),
+                _ => None,
+            };
             subscription.state = State::Established;
+            for dialog in &mut subscription.dialogs {
+                if Some(dialog.expires_at) == asked {
+                    dialog.refresh_at = Some(now);
+                }
+            }
+            self.arm(index);
             return;
         }
         // R6665-26: after a refusal there is no subscription.

@@ -29,7 +29,7 @@ use crate::command::CommandId;
 use crate::core::Core;
 use crate::owner::{Owner, Role, Ticket};
 use crate::publication::{Cause, Desire};
-use settle::Ended;
+use settle::{Ended, OVERSHOOT};
 use subscription::{Doing, Exchange, Operation, State, Subscription};
 
 pub(crate) use exchange::contact;
@@ -162,6 +162,7 @@ impl Subscriber {
             return;
         };
         let wanted = subscription.stands();
+        let until = subscription.until().filter(|_| subscription.dialogs.len() == 1);
         let Some(dialog) = subscription.dialog(id) else {
             return;
         };
@@ -180,6 +181,11 @@ impl Subscriber {
             } if timer_n <= now => {
                 let why = "no NOTIFY came after the refresh";
                 self.dialog_over(now, core, index, id, Ended::locally(why));
+            }
+            // What is left of the wanted lifetime is not worth a subscription of its own.
+            _ if dialog.expires_at <= now && until.is_some_and(|until| until <= now + OVERSHOOT) => {
+                subscription.intent.desire = Desire::Gone;
+                self.lifetime_over(now, core, index);
             }
             _ if dialog.expires_at <= now => {
                 let why = "it was not refreshed in time";

@@ -15,7 +15,7 @@ use sip_wire::{
 use super::dialog::dialog_hop;
 use super::request::Accepted;
 use super::settle::Ended;
-use super::subscription::{Operation, State};
+use super::subscription::{Doing, Operation, State};
 use super::{Awaited, Subscriber};
 use crate::core::Core;
 use crate::publication::Cause;
@@ -185,9 +185,10 @@ impl Subscriber {
                         .iter()
                         .any(|dialog| dialog.told.state.list_uri().is_some());
                 let several = subscription.takes_several_dialogs() && !list;
-                let room = subscription.dialogs.is_empty()
-                    || (several && subscription.dialogs.len() < core.config.limits.dialogs);
-                if !open || !room {
+                let dialogs = subscription.dialogs.len() + subscription.over.len();
+                let room = dialogs == 0 || (several && dialogs < core.config.limits.dialogs);
+                let over = subscription.over.iter().any(|tag| **tag == *remote_tag);
+                if !open || !room || over {
                     return NotifyAnswer::code(481);
                 }
                 if target.is_none() && !ends {
@@ -224,6 +225,12 @@ impl Subscriber {
                     dialog.target = target;
                     let next_hop = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
                     core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
+                    // What is tried elsewhere is another request then.
+                    if let Doing::Requesting { exchange, .. } = dialog.doing
+                        && let Some(exchange) = self.exchanges.get_mut(exchange as usize)
+                    {
+                        exchange.numbered = false;
+                    }
                 }
             }
         }

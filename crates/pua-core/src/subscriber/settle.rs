@@ -22,7 +22,7 @@ const FOR_A_WHILE: Duration = Duration::from_secs(60);
 const AT_ONCE: u8 = 3;
 const AT_ONCE_WITHIN: Duration = Duration::from_secs(60);
 /// A duration that is over within this is not ended by a request.
-const OVERSHOOT: Duration = Duration::from_secs(1);
+pub(super) const OVERSHOOT: Duration = Duration::from_secs(1);
 
 /// Whether, and when, a subscription that has ended is made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +43,12 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// As was wanted.
+    /// As was wanted. If it is wanted again meanwhile, it is made anew.
     pub(super) fn silently() -> Self {
         Ended {
             reason: None,
             detail: None,
-            anew: Anew::Never,
+            anew: Anew::AtOnce,
         }
     }
 
@@ -102,6 +102,9 @@ impl Subscriber {
         };
         let dialog = subscription.dialogs.remove(at);
         core.hops.leave(dialog.next_hop);
+        if matches!(subscription.state, State::Trying { .. }) {
+            subscription.over.push(dialog.remote_tag.clone());
+        }
         let exchange = match dialog.doing {
             Doing::Requesting { exchange, .. } => Some(exchange),
             _ => None,

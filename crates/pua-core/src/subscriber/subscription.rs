@@ -85,6 +85,9 @@ pub(super) struct Exchange {
     pub(super) sent: bool,
     /// When the subscription ends by the word of a NOTIFY that came before the response.
     pub(super) told_until: Option<Instant>,
+    /// Whether the next request has its CSeq number: it gets one when it leaves, since there must
+    /// be no gaps (RFC 3261 §12.2.1.1), and keeps it from address to address.
+    pub(super) numbered: bool,
     pub(super) passage: Passage,
 }
 
@@ -199,6 +202,9 @@ pub(super) struct Subscription {
     #[allow(clippy::vec_box)] // most have none or one, and lists of them are moved about
     pub(super) dialogs: SmallVec<[Box<Dialog>; 1]>,
     pub(super) forks: Option<Box<Forks>>,
+    /// The remote tags of dialogs of the present set that are over: what still comes for them
+    /// must not make them anew.
+    pub(super) over: Vec<Box<str>>,
     /// What the dialogs told that are over.
     pub(super) known: Option<Box<Told>>,
     /// Commands to answer, by their index.
