@@ -227,7 +227,10 @@ impl Account {
         for set in latest.filter(|set| !set.dead) {
             for (tag, dialog) in &set.dialogs {
                 let held = dialog.quiet_until.is_some() || self.quiet_at.values().any(|at| *at + GAP > now);
-                let waits = held || !dialog.notified || !self.flight_ended(dialog.flight.as_ref(), now);
+                let flight = dialog.flight.as_ref().and_then(|branch| self.flights.get(branch));
+                // A server that said no is left in peace.
+                let refused = flight.is_some_and(|flight| !matches!(flight.end, Some(End::Final(200..=299))));
+                let waits = held || refused || !dialog.notified;
                 if dialog.gap_at.is_some_and(|at| at + GAP < now) && !waits && self.stands(now, set, dialog) {
                     return Err(Violation::bound(format!(
                         "subscription {}: dialog {tag} has missed something, and is not refreshed",
