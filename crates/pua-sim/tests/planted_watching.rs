@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pua_sim::{Oracle, WatchBug, watch};
 
 fn seen(bug: WatchBug) -> Option<(Oracle, u64, String)> {
-    (0..300).find_map(|seed| {
+    (0..500).find_map(|seed| {
         let failed = watch(seed, Some(bug)).err()?;
         Some((failed.violation.oracle, seed + 1, failed.violation.what))
     })
