@@ -285,7 +285,7 @@ fn r6665_12_default_durations() {
     let mut bed = Bed::with(config);
     let (_, sent) = bed.subscribe("reg", Lifetime::Default);
     assert_eq!(sent.expires(), 900);
-    // R6665-12, R6665-35: used when neither the 2xx nor the NOTIFY says any.
+    // R6665-12: used when neither the 2xx nor the NOTIFY says any.
     bed.respond(&sent, 200, "");
     assert_eq!(bed.notify(&Notify::new(&sent, "n", 1, "active")), 200);
     assert_eq!(bed.subscription("reg").granted, Some(900));
