@@ -25,10 +25,14 @@ class Demo(LabCase):
     def test_what_the_demo_says_to_paste_works(self):
         demo, introduction, _ = self.demo()
         pasted = re.findall(r"^# (.*)\n(.+(?:\\\n.+)*)$", introduction, re.MULTILINE)
-        self.assertEqual([way for way, _ in pasted], ["through the FIFO", "with curl", "with the command line"])
+        publishing = ["through the FIFO", "with curl", "with the command line"]
+        self.assertEqual([way for way, _ in pasted], [*publishing, "watch from another terminal, too"])
+        watch = self.start("pasted-watch", ["sh", "-c", f"exec {pasted.pop()[1]}"])
         for number, (way, line) in enumerate(pasted):
             before = demo.output().count("alice@example.com is open")
             shell = self.start(f"pasted-{number}", ["sh", "-c", line])
             self.assertEqual(shell.wait_exit(40), 0, way)
             self.assertIn("200 OK", shell.output(), way)
             demo.wait_ready(f"the watcher tells what came {way}", lambda: demo.output().count("alice@example.com is open") > before)
+            hello = {"through the FIFO": "hello through the FIFO", "with curl": "hello from curl"}.get(way, "hello from the command line")
+            watch.wait_ready(f"the other terminal tells what came {way}", lambda: hello in watch.output())
