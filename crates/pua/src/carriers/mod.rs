@@ -1,6 +1,6 @@
 //! Carriers that the daemon runs by itself: webhooks, sinks, and the sockets of `event_subscribe`.
 //!
-//! Each is a task with a [`Consumer`](crate::events::Consumer) of its own, which holds its place in the
+//! Each is a task with a [`Consumer`] of its own, which holds its place in the
 //! stream while the receiver is away. So none delays SIP or another carrier, and what waits is
 //! bounded by the ring: what falls out of it is told as a gap.
 

@@ -34,7 +34,7 @@ pub(crate) struct Watched {
     /// The presentity, such as sip:alice@example.com
     #[arg(value_name = "URI")]
     pub(super) presentity: String,
-    /// Who watches [default: $PUA_WATCHER, else sip:pua@ the presentity's domain]
+    /// Who watches (default: $PUA_WATCHER, else sip:pua@ the presentity's domain)
     #[arg(long, value_name = "URI")]
     pub(super) watcher: Option<String>,
     /// The event package

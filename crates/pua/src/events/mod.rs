@@ -43,7 +43,7 @@
 //! An event is told when the store has what belongs to it, never before; the numbers are in the
 //! order in which things happened.
 //!
-//! [`carriers`] are those that the daemon runs by itself.
+//! [`carriers`](crate::carriers) are those that the daemon runs by itself.
 //!
 //! # Bounds
 //!
