@@ -46,8 +46,12 @@ impl Row {
     }
 
     fn cells(&self) -> Vec<String> {
-        let said = self.said.values().chain(self.trouble.values());
-        let said: Vec<&str> = said.map(String::as_str).collect();
+        // Presence first: the rest is read after it.
+        let presence = |package: &str| package == "presence";
+        let first = self.said.iter().filter(|(package, _)| presence(package));
+        let rest = self.said.iter().filter(|(package, _)| !presence(package));
+        let said = first.chain(rest).chain(&self.trouble);
+        let said: Vec<&str> = said.map(|(_, words)| words.as_str()).collect();
         vec![
             words::plain(words::bare(&self.presentity)),
             match self.since.as_str() {
@@ -218,7 +222,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[1], "a@h         -      nothing is known yet");
         assert!(
-            lines[2].starts_with("bob@h       now    has 2 new messages; is open: \"nnn"),
+            lines[2].starts_with("bob@h       now    is open: \"nnn")
+                && lines[2].ends_with("; has 2 new messages"),
             "{text}"
         );
         assert_eq!(table.draw(), None);
