@@ -261,6 +261,11 @@ fn watch(daemon: &Daemon, base: Instant, total: usize) -> anyhow::Result<std::th
     if line.contains("\"error\"") {
         bail!("pua:watch: {line}");
     }
+    // What is sent from here on is told.
+    while !line.contains("\"attached\"") {
+        line.clear();
+        lines.read_line(&mut line).context("pua:watch does not begin")?;
+    }
     Ok(std::thread::spawn(move || {
         let mut latencies = Vec::with_capacity(total);
         let mut line = String::new();
