@@ -75,12 +75,13 @@ class Consumers(LabCase):
 
     def test_each_change_reaches_every_kind_of_consumer_within_a_second_and_in_order(self):
         publish, daemon, hook = self.laboratory()
+        # First of all: whoever attaches after the subscription stands is told so by the snapshot alone.
+        curl = self.events(daemon)
         script = self.start("watch", ["sh", "-c", f'exec "{self.pua}" watch "$0" --watcher "$1" --connect "unix:{daemon.stream_socket}" | while read -r line; do echo "told: $line"; done',
                                       PRESENTITY, WATCHER])
         host, port = daemon.udp_mi
         handler = self.start("opensips-event", [self.in_venv("opensips-event"), "-t", "datagram", "-i", host, "-p", str(port), "-li", "127.0.0.1", "E_PUA_NOTIFY"],
                              env={"PYTHONUNBUFFERED": "1"})
-        curl = self.events(daemon)
         curl.wait_change("active")
         until("the Python program is subscribed", lambda: daemon.call("subscribers_list").get("result", {}).get("Events"))
         notes = ["one of five", "two of five", "three of five", "four of five", "five of five"]
