@@ -61,6 +61,15 @@ pub enum Wait {
     None,
 }
 
+/// What becomes of a publication at the server when the daemon stops gracefully.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnStop {
+    /// It stays there until its grant ends, and the next life takes it up again.
+    Keep,
+    /// It is withdrawn.
+    Remove,
+}
+
 /// Make the published state of a presentity this.
 #[derive(Clone, Debug)]
 pub struct Publish {

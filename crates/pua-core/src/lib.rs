@@ -57,14 +57,14 @@ mod view;
 
 pub use agent::UserAgent;
 pub use command::{
-    Command, CommandId, Document, Lifetime, Proxy, PublicationName, Publish, Subscribe, SubscriptionName,
-    SubscriptionTarget, Target, Wait,
+    Command, CommandId, Document, Lifetime, OnStop, Proxy, PublicationName, Publish, Subscribe,
+    SubscriptionName, SubscriptionTarget, Target, Wait,
 };
 pub use config::{Config, Credential, Limits, Pacing, Subscribing};
 pub use output::{
-    Change, Event, FailureOrigin, Input, Member, Next, Outcome, Output, PublicationRecord, Query, Refusal,
-    Reply, ResolveError, ResourceState, SubscriptionChange, SubscriptionOutcome, SubscriptionRecord,
-    Unreachable,
+    Change, DialogRecord, Event, FailureOrigin, Input, Member, Next, Outcome, Output, PublicationRecord,
+    Query, Refusal, Reply, ResolveError, ResourceState, SubscriptionChange, SubscriptionOutcome,
+    SubscriptionRecord, Unreachable,
 };
 pub use sip_transaction::{Flow, Hop, Timers, Transmit, Transport};
 pub use view::{

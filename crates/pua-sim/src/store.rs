@@ -38,6 +38,18 @@ impl Store {
             Change::PutSubscription(record) => {
                 self.subscriptions.insert(record.key, *record);
             }
+            Change::Dialogs {
+                key,
+                call_id,
+                from_tag,
+                dialogs,
+            } => {
+                if let Some(record) = self.subscriptions.get_mut(&key) {
+                    record.call_id = call_id;
+                    record.from_tag = from_tag;
+                    record.dialogs = dialogs;
+                }
+            }
             Change::DeleteSubscription { key } => {
                 self.subscriptions.remove(&key);
             }

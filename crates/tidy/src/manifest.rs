@@ -3,7 +3,7 @@
 use crate::tree::File;
 
 /// Each of our crates with those of ours that it may depend on. Dependencies point one way; nothing depends on `pua`.
-pub const DIRECTION: [(&str, &[&str]); 10] = [
+pub const DIRECTION: [(&str, &[&str]); 11] = [
     ("sip-wire", &[]),
     ("sip-transaction", &["sip-wire"]),
     ("sip-digest", &["sip-wire"]),
@@ -17,6 +17,7 @@ pub const DIRECTION: [(&str, &[&str]); 10] = [
         "pua-server",
         &["sip-wire", "sip-transaction", "sip-digest", "event-packages"],
     ),
+    ("pua-store", &["pua-core"]),
     (
         "pua-sim",
         &[
@@ -39,6 +40,7 @@ pub const DIRECTION: [(&str, &[&str]); 10] = [
             "pua-mi",
             "pua-core",
             "pua-server",
+            "pua-store",
         ],
     ),
     ("tidy", &[]),

@@ -439,6 +439,8 @@ pub(super) fn record(publication: &Publication) -> PublicationRecord {
         until: publication.until(),
         removing: publication.intent.desire == Desire::Gone,
         revision: publication.intent.revision,
+        document_revision: publication.intent.document_revision,
+        on_stop: None,
         published_revision: granted.map_or(0, |granted| granted.revision),
         etag: granted.and_then(|granted| granted.etag.clone()),
         expires_at: granted.map(|granted| granted.expires_at),

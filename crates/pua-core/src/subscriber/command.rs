@@ -402,6 +402,9 @@ fn record(subscription: &Subscription) -> SubscriptionRecord {
         proxy: subscription.intent.proxy.clone(),
         members: subscription.intent.members.clone(),
         until: subscription.until(),
+        call_id: subscription.call_id.clone(),
+        from_tag: subscription.from_tag.clone(),
+        dialogs: Vec::new(),
     }
 }
 

@@ -1,0 +1,1 @@
+//! What outlives the daemon: publications, subscriptions and their dialog usages in a database.
