@@ -49,6 +49,7 @@ mod owner;
 mod passage;
 mod publication;
 mod random;
+mod record;
 mod request;
 mod schedule;
 mod subscriber;
@@ -62,10 +63,10 @@ pub use command::{
 };
 pub use config::{Config, Credential, Limits, Pacing, Subscribing};
 pub use output::{
-    Change, DialogRecord, Event, FailureOrigin, Input, Member, Next, Outcome, Output, PublicationRecord,
-    Query, Refusal, Reply, ResolveError, ResourceState, SubscriptionChange, SubscriptionOutcome,
-    SubscriptionRecord, Unreachable,
+    Event, FailureOrigin, Input, Member, Next, Outcome, Output, Query, Refusal, Reply, ResolveError,
+    ResourceState, SubscriptionChange, SubscriptionOutcome, Unreachable,
 };
+pub use record::{Change, DialogRecord, PublicationRecord, SubscriptionRecord};
 pub use sip_transaction::{Flow, Hop, Timers, Transmit, Transport};
 pub use view::{
     DialogView, Filter, Page, PublicationState, PublicationView, StateView, Statistic, SubscriptionFilter,

@@ -10,10 +10,11 @@ use super::{Ending, Epa, OVERSHOOT};
 use crate::auth::Unanswered;
 use crate::core::Core;
 use crate::failure::{Failure, cleaned_reason};
-use crate::output::{Change, Event, FailureOrigin, Next, Outcome, Output};
+use crate::output::{Event, FailureOrigin, Next, Outcome, Output};
 use crate::owner::Owner;
 use crate::publication::response::Verdict;
 use crate::publication::{Cause, Desire, Exchange, Granted, Last, Operation, Standing, State};
+use crate::record::Change;
 use crate::request::next_cseq;
 use crate::schedule::{Patience, obeyed, refresh_after};
 

@@ -10,8 +10,9 @@ use super::{Ending, Epa, Presentity, Waiter};
 use crate::command::{CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
-use crate::output::{Change, Output, PublicationRecord, Refusal, Reply};
+use crate::output::{Output, Refusal, Reply};
 use crate::publication::{Cause, Desire, Granted, Intent, Publication, Standing, State};
+use crate::record::{Change, PublicationRecord};
 use crate::schedule::{Patience, refresh_after};
 
 /// The longest that a command may wait for its outcome.

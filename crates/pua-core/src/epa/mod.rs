@@ -21,9 +21,10 @@ use smallvec::SmallVec;
 use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
-use crate::output::{Change, Event, Output};
+use crate::output::{Event, Output};
 use crate::owner::{Owner, Role, Ticket};
 use crate::publication::{Cause, Desire, Publication, State};
+use crate::record::Change;
 use crate::schedule::{Patience, back_off};
 
 /// A grant may outlast the lifetime that was asked for by this much before it is withdrawn:

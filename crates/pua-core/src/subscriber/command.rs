@@ -10,8 +10,9 @@ use super::{Awaited, Subscriber, Waiter};
 use crate::command::{CommandId, Lifetime, Proxy, Subscribe, SubscriptionName, SubscriptionTarget, Wait};
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
-use crate::output::{Change, Output, Refusal, Reply, SubscriptionRecord};
+use crate::output::{Output, Refusal, Reply};
 use crate::publication::{Cause, Desire};
+use crate::record::{Change, SubscriptionRecord};
 use crate::schedule::Patience;
 
 /// The longest that a command may wait for its outcome.

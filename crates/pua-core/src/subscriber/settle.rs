@@ -11,8 +11,9 @@ use super::subscription::{Doing, Forks, Operation, Recent, State, Subscription};
 use super::{Awaited, Subscriber};
 use crate::core::Core;
 use crate::failure::Failure;
-use crate::output::{Change, Event, FailureOrigin, Next, Output, Reply, SubscriptionChange};
+use crate::output::{Event, FailureOrigin, Next, Output, Reply, SubscriptionChange};
 use crate::publication::Cause;
+use crate::record::Change;
 use crate::schedule::{Patience, back_off, obeyed};
 use crate::view::SubscriptionState;
 
