@@ -37,6 +37,8 @@ pub struct Lease {
     pub slots: Vec<SlotLease>,
     /// Events up to this number may have been told by earlier lives.
     pub events: u64,
+    /// Events up to this number may be told by this one.
+    pub reserved: u64,
     /// A number that no other life of any daemon on this store has had.
     pub life: u64,
 }
@@ -79,11 +81,11 @@ pub struct Batch<'a> {
 
 /// A database.
 pub trait Backend: Send {
-    /// Becomes the owner. Called first, and once.
+    /// Becomes the owner. Called first, and once. `events`: how many numbers of events to reserve.
     ///
     /// # Errors
     /// Another daemon owns it, or it cannot be written.
-    fn acquire(&mut self, reading: &Reading) -> Result<Lease, Error>;
+    fn acquire(&mut self, reading: &Reading, events: u64) -> Result<Lease, Error>;
 
     /// Gives all records, publications first, each kind in the order of its keys.
     ///

@@ -45,7 +45,10 @@ impl Boot {
     #[must_use]
     pub fn present() -> Boot {
         let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-        let known = read.ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        let known = read
+            .ok()
+            .map(|id| id.trim().to_owned())
+            .filter(|id| !id.is_empty());
         Boot(known.unwrap_or_else(|| format!("unknown-{}-{}", std::process::id(), wall())))
     }
 }

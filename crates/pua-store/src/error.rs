@@ -61,7 +61,9 @@ impl Trouble {
             Trouble::Foreign => "name another file in store.url",
             Trouble::Full => "make room on the disk; what could not be written is written then",
             Trouble::ReadOnly => "make the file and its directory writable for the daemon's user",
-            Trouble::Unopenable => "see that the directory of store.url exists and belongs to the daemon's user",
+            Trouble::Unopenable => {
+                "see that the directory of store.url exists and belongs to the daemon's user"
+            }
             Trouble::Io => "look into the system's log for errors of the disk",
             Trouble::Corrupt => {
                 "keep a copy, then run `pua store check FILE`; a backup or an empty file makes it start again"

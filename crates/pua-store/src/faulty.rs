@@ -98,8 +98,8 @@ impl Faulty {
 }
 
 impl Backend for Faulty {
-    fn acquire(&mut self, reading: &Reading) -> Result<Lease, Error> {
-        self.inner.acquire(reading)
+    fn acquire(&mut self, reading: &Reading, events: u64) -> Result<Lease, Error> {
+        self.inner.acquire(reading, events)
     }
 
     fn load(&mut self, reading: &Reading, take: &mut dyn FnMut(Restored)) -> Result<Loaded, Error> {

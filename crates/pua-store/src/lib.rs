@@ -15,7 +15,7 @@
 //! let boot = Boot::present();
 //! let mut backend: Box<dyn Backend> = Box::new(Memory::default());
 //! let reading = Reading::take(&boot);
-//! let lease = backend.acquire(&reading)?;
+//! let lease = backend.acquire(&reading, 1000)?;
 //! let loaded = backend.load(&reading, &mut |record| drop(record))?;
 //! let opened = Opened { backend, lease, loaded, boot, durability: Durability::Commit };
 //! let mut writer = Writer::start(opened, || ())?;

@@ -50,15 +50,18 @@ impl Memory {
 }
 
 impl Backend for Memory {
-    fn acquire(&mut self, _reading: &Reading) -> Result<Lease, Error> {
+    fn acquire(&mut self, _reading: &Reading, events: u64) -> Result<Lease, Error> {
         let mut tables = self.tables();
         tables.epoch += 1;
+        let told = tables.events;
+        tables.events = told.saturating_add(events);
         Ok(Lease {
             slots: vec![SlotLease {
                 slot: 0,
                 epoch: tables.epoch,
             }],
-            events: tables.events,
+            events: told,
+            reserved: tables.events,
             life: tables.epoch,
         })
     }
@@ -95,7 +98,10 @@ impl Backend for Memory {
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let mut tables = self.tables();
         if batch.lease.slots.first().map(|slot| slot.epoch) != Some(tables.epoch) {
-            return Err(Error::new(Trouble::Fenced, "another owner has taken the store over"));
+            return Err(Error::new(
+                Trouble::Fenced,
+                "another owner has taken the store over",
+            ));
         }
         let mut line = batch.clock.clone();
         line.seen = batch.reading.wall;
@@ -141,7 +147,11 @@ impl Tables {
                 let held = Subscription {
                     record: (**record).clone(),
                     until: record.until.map(&at),
-                    expires_at: record.dialogs.iter().map(|dialog| at(dialog.expires_at)).collect(),
+                    expires_at: record
+                        .dialogs
+                        .iter()
+                        .map(|dialog| at(dialog.expires_at))
+                        .collect(),
                 };
                 self.subscriptions.insert(record.key, held);
             }

@@ -175,7 +175,7 @@ impl Writer {
             }),
             work: Condvar::new(),
             committed: AtomicU64::new(0),
-            reserved: AtomicU64::new(opened.lease.events),
+            reserved: AtomicU64::new(opened.lease.reserved),
             busy_since: AtomicU64::new(0),
             start: Instant::now(),
             failed: AtomicBool::new(false),
@@ -214,7 +214,9 @@ impl Writer {
             crate::coalesce(&mut queue.changes);
             queue.coalesce_at = (2 * queue.changes.len()).max(2 * QUEUE);
         }
-        counts.waiting.store(queue.changes.len() as u64, Ordering::Relaxed);
+        counts
+            .waiting
+            .store(queue.changes.len() as u64, Ordering::Relaxed);
         let asleep = queue.asleep;
         drop(queue);
         if asleep {
@@ -268,7 +270,10 @@ impl Writer {
         }
         self.is_stalled().then(|| {
             let seconds = STALL.as_secs();
-            Error::new(Trouble::Stalled, format!("the disk has not answered for {seconds} s"))
+            Error::new(
+                Trouble::Stalled,
+                format!("the disk has not answered for {seconds} s"),
+            )
         })
     }
 
@@ -340,12 +345,17 @@ fn keep_up(shared: &Shared, mut upkeep: Box<dyn Upkeep>) {
             Ok(figures) => {
                 counts.bytes.store(figures.bytes, Ordering::Relaxed);
                 counts.log_bytes.store(figures.log_bytes, Ordering::Relaxed);
-                counts.checkpoints.fetch_add(u64::from(figures.worked), Ordering::Relaxed);
+                counts
+                    .checkpoints
+                    .fetch_add(u64::from(figures.worked), Ordering::Relaxed);
             }
             Err(error) => {
                 let before = counts.checkpoint_failures.fetch_add(1, Ordering::Relaxed);
                 if before == 0 {
-                    tracing::warn!(reason = error.trouble.as_str(), "the store's upkeep failed: {error}");
+                    tracing::warn!(
+                        reason = error.trouble.as_str(),
+                        "the store's upkeep failed: {error}"
+                    );
                 }
             }
         }

@@ -58,7 +58,10 @@ fn look(path: &Path) -> Result<(Connection, String), Error> {
         .execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA query_only = ON;")
         .map_err(sql)?;
     match schema::version(&connection, &name)? {
-        0 => Err(Error::new(Trouble::Foreign, format!("{name} is no store of pua: it is empty"))),
+        0 => Err(Error::new(
+            Trouble::Foreign,
+            format!("{name} is no store of pua: it is empty"),
+        )),
         _ => Ok((connection, name)),
     }
 }
@@ -77,7 +80,9 @@ pub fn check(path: &Path) -> Result<CheckReport, Error> {
         .query_map([], |row| row.get::<_, String>(0))
         .and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>);
     match lines {
-        Ok(lines) => report.faults.extend(lines.into_iter().filter(|line| line != "ok")),
+        Ok(lines) => report
+            .faults
+            .extend(lines.into_iter().filter(|line| line != "ok")),
         Err(error) => report.faults.push(failure(&name, &error).what),
     }
     let reading = Reading::take(&Boot::present());

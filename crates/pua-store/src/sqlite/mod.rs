@@ -108,10 +108,7 @@ impl Sqlite {
     }
 
     /// Runs `body` in a transaction.
-    fn transaction<T>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn transaction<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let run = |sqlite: &Self, sql: &str| -> Result<(), Error> {
             let mut statement = sqlite
                 .connection
@@ -158,9 +155,7 @@ impl Sqlite {
         {
             connection
                 .prepare_cached("REPLACE INTO clock (id, boot, offset_ms, seen_ms) VALUES (?1, ?2, ?3, ?4)")
-                .and_then(|mut statement| {
-                    statement.execute(params![line.id, line.boot.0, line.offset, seen])
-                })
+                .and_then(|mut statement| statement.execute(params![line.id, line.boot.0, line.offset, seen]))
                 .map_err(sql)?;
         }
         for change in batch.changes {
@@ -185,7 +180,7 @@ impl Sqlite {
 }
 
 impl Backend for Sqlite {
-    fn acquire(&mut self, reading: &Reading) -> Result<Lease, Error> {
+    fn acquire(&mut self, reading: &Reading, events: u64) -> Result<Lease, Error> {
         let wall = u64::try_from(reading.wall).unwrap_or_default();
         self.transaction(|sqlite| {
             // A file that was put back from a backup must not give an epoch again: it grows with
@@ -193,16 +188,17 @@ impl Backend for Sqlite {
             sqlite
                 .connection
                 .query_row(
-                    "INSERT INTO owner (one, epoch, events, pid) VALUES (1, ?1, 0, ?2)
-                     ON CONFLICT (one) DO UPDATE SET epoch = max(epoch + 1, ?1), pid = ?2
+                    "INSERT INTO owner (one, epoch, events, pid) VALUES (1, ?1, ?3, ?2)
+                     ON CONFLICT (one) DO UPDATE SET epoch = max(epoch + 1, ?1), pid = ?2, events = events + ?3
                      RETURNING epoch, events",
-                    params![signed(wall), std::process::id()],
+                    params![signed(wall), std::process::id(), signed(events)],
                     |row| {
-                        let (epoch, events): (i64, i64) = (row.get(0)?, row.get(1)?);
-                        let (epoch, events) = (epoch.cast_unsigned(), events.cast_unsigned());
+                        let (epoch, reserved): (i64, i64) = (row.get(0)?, row.get(1)?);
+                        let (epoch, reserved) = (epoch.cast_unsigned(), reserved.cast_unsigned());
                         Ok(Lease {
                             slots: vec![SlotLease { slot: 0, epoch }],
-                            events,
+                            events: reserved.saturating_sub(events),
+                            reserved,
                             life: epoch,
                         })
                     },
@@ -272,9 +268,8 @@ fn clocks(connection: &Connection) -> rusqlite::Result<Vec<ClockLine>> {
 
 /// The file that a path means, however it is written: its directory must be there.
 fn resolve(path: &Path) -> Result<PathBuf, Error> {
-    let unopenable = |why: &dyn std::fmt::Display| {
-        Error::new(Trouble::Unopenable, format!("{}: {why}", path.display()))
-    };
+    let unopenable =
+        |why: &dyn std::fmt::Display| Error::new(Trouble::Unopenable, format!("{}: {why}", path.display()));
     if let Ok(real) = fs::canonicalize(path) {
         return match real.is_dir() {
             true => Err(unopenable(&"is a directory")),

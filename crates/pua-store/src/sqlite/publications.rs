@@ -84,7 +84,14 @@ pub(super) fn put(
         return forget(connection, record.key);
     }
     let granted = (record.etag.as_deref(), record.expires_at.map(at));
-    grant(connection, clock, record.key, granted, record.published_revision, record.cseq)
+    grant(
+        connection,
+        clock,
+        record.key,
+        granted,
+        record.published_revision,
+        record.cseq,
+    )
 }
 
 /// Writes what the server has granted.
@@ -101,7 +108,14 @@ pub(super) fn granted(
             expires_at,
             revision,
             cseq,
-        } => grant(connection, clock, *key, (etag.as_deref(), expires_at.map(at)), *revision, *cseq),
+        } => grant(
+            connection,
+            clock,
+            *key,
+            (etag.as_deref(), expires_at.map(at)),
+            *revision,
+            *cseq,
+        ),
         _ => Ok(()),
     }
 }

@@ -38,7 +38,9 @@ pub(super) fn version(connection: &Connection, name: &str) -> Result<i32, Error>
     if version > VERSION {
         return Err(Error::new(
             Trouble::Newer,
-            format!("{name} was written by a later version of pua: its tables have version {version}, this program knows up to {VERSION}"),
+            format!(
+                "{name} was written by a later version of pua: its tables have version {version}, this program knows up to {VERSION}"
+            ),
         ));
     }
     if version < 0 || (version == 0 && tables > 0) {

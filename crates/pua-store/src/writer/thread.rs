@@ -60,7 +60,10 @@ impl Thread {
             }
         }
         if let Err(error) = self.backend.close() {
-            tracing::warn!(reason = error.trouble.as_str(), "the store was not closed cleanly: {error}");
+            tracing::warn!(
+                reason = error.trouble.as_str(),
+                "the store was not closed cleanly: {error}"
+            );
         }
     }
 
@@ -152,7 +155,9 @@ impl Thread {
         let shared = &self.shared;
         let counts = &shared.counts;
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        counts.rows.fetch_add(self.changes.len() as u64, Ordering::Relaxed);
+        counts
+            .rows
+            .fetch_add(self.changes.len() as u64, Ordering::Relaxed);
         counts.commits.fetch_add(1, Ordering::Relaxed);
         counts.last_commit_us.store(took, Ordering::Relaxed);
         counts.longest_commit_us.fetch_max(took, Ordering::Relaxed);
@@ -166,7 +171,9 @@ impl Thread {
         }
         {
             let queue = shared.queue();
-            counts.waiting.store(queue.changes.len() as u64, Ordering::Relaxed);
+            counts
+                .waiting
+                .store(queue.changes.len() as u64, Ordering::Relaxed);
         }
         shared.committed.store(self.last, Ordering::Release);
         if shared.failed.swap(false, Ordering::AcqRel) {
