@@ -270,11 +270,12 @@ impl Subscriber {
 
     fn take_ticket(&mut self, now: Instant, core: &mut Core, hop: u32, index: u32, key: u64) {
         if let Some(next_hop) = core.hops.get(hop) {
-            next_hop.paced.push_back(Ticket {
+            let ticket = Ticket {
                 role: Role::Subscriber,
                 index,
                 key: key as u32,
-            });
+            };
+            next_hop.paced.push(now, ticket);
         }
         self.pump(now, core, hop);
     }
@@ -292,7 +293,7 @@ impl Subscriber {
             let Some(next_hop) = core.hops.get(hop) else {
                 return false;
             };
-            let Some(ticket) = next_hop.paced.front().copied() else {
+            let Some(ticket) = next_hop.paced.front() else {
                 return false;
             };
             if ticket.role != Role::Subscriber {

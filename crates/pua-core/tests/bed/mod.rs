@@ -131,6 +131,7 @@ pub fn publish(presentity: &str, body: &str, seconds: u32) -> Publish {
         if_match: None,
         headers: "".into(),
         proxy: None,
+        on_stop: None,
         wait: Wait::Final,
         timeout: Duration::from_secs(32),
     }
