@@ -130,7 +130,7 @@ class Notifies:
             window = dict(texts[start:start + 20])
             for text in window.values():
                 send(text.encode())
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 40
             while window and time.monotonic() < deadline:
                 for response in self.notifier.responses(0.02):
                     window.pop(response.branch, None)
