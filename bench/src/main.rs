@@ -6,6 +6,7 @@
 //! is about the other direction: NOTIFYs in, events out.
 
 mod client;
+mod crash;
 mod daemon;
 mod notify;
 
@@ -33,6 +34,8 @@ enum Way {
 enum Kind {
     /// NOTIFYs in, events out: latency, CPU time, bytes per subscription.
     Notify(notify::Load),
+    /// SIGKILL under load, again and again: nothing acknowledged is lost, nothing removed comes back.
+    Crash(crash::Crash),
 }
 
 /// What a publication costs.
@@ -62,8 +65,10 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Kind::Notify(load)) = &arguments.kind {
-        return notify::run(&arguments.pua, load);
+    match &arguments.kind {
+        Some(Kind::Notify(load)) => return notify::run(&arguments.pua, load),
+        Some(Kind::Crash(crash)) => return crash::run(&arguments.pua, crash),
+        None => {}
     }
     let ways = match arguments.way.is_empty() {
         true => vec![Way::Unix, Way::Udp, Way::Fifo],
