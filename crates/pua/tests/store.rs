@@ -153,7 +153,7 @@ fn a_full_disk_is_told_what_is_held_is_refreshed_and_all_is_written_when_there_i
         "pua:refresh",
         json!({"presentity_uri": format!("sip:{}@example.com", acknowledged[0]), "event_package": "presence"}),
     );
-    assert_eq!(refreshed["result"]["code"], 200, "{refreshed}");
+    assert_eq!(refreshed["result"]["reply"], "200 OK", "{refreshed}");
 
     daemon.unlimit();
     let start = Instant::now();
