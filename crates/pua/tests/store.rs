@@ -237,6 +237,51 @@ fn first_event(daemon: &Daemon, query: &str) -> (u64, String) {
     )
 }
 
+fn pua(arguments: &[&str]) -> (i32, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pua"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn an_operator_looks_over_copies_and_shrinks_the_database() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "");
+    let mut daemon = Daemon::start_in(directory, &text);
+    publish(&daemon, &server, "alice", "tag1");
+    let at = |name: &str| daemon.path(name).display().to_string();
+    let (database, copy, configuration) = (at("pua.db"), at("copy.db"), at("pua.toml"));
+    // While the daemon runs.
+    let (code, told) = pua(&["store", "check", "--config", &configuration]);
+    assert_eq!(
+        (code, told.as_str()),
+        (0, "ok: 1 publications, 0 subscriptions can be read\n")
+    );
+    let (code, told) = pua(&["store", "stats", "--json", "--file", &database]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["publications"], 1);
+    let (code, told) = pua(&["store", "backup", &copy, "--file", &database]);
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = pua(&["store", "backup", &copy, "--file", &database]);
+    assert!(code == 3 && told.contains("overwrites nothing"), "{told}");
+    let (code, told) = pua(&["store", "vacuum", "--file", &database]);
+    assert!(code == 1 && told.contains("stop the daemon first"), "{told}");
+    // The copy is a store.
+    let (code, told) = pua(&["store", "check", "--json", "--file", &copy]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["publications"], 1);
+    let (code, told) = pua(&["store", "vacuum", "--file", &copy]);
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = pua(&["store", "check", "--file", &at("nothing.db")]);
+    assert!(code == 3 && told.contains("no such file"), "{told}");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait(), Some(0));
+}
+
 #[test]
 fn a_second_daemon_on_the_same_store_is_refused() {
     let server = Server::start();

@@ -103,6 +103,27 @@ impl Sqlite {
         &self.path
     }
 
+    /// Lets the file have so many pages at most, while it is open.
+    ///
+    /// # Errors
+    /// SQLite does not take it.
+    pub fn limit_pages(&self, pages: u32) -> Result<(), Error> {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        self.connection
+            .query_row(&sql, [], |_| Ok(()))
+            .map_err(|error| self.failure(&error))
+    }
+
+    /// How long another program may hold the file locked before a commit counts as failed.
+    ///
+    /// # Errors
+    /// SQLite does not take it.
+    pub fn be_patient_for(&self, patience: Duration) -> Result<(), Error> {
+        self.connection
+            .busy_timeout(patience)
+            .map_err(|error| self.failure(&error))
+    }
+
     fn failure(&self, error: &rusqlite::Error) -> Error {
         failure(&self.name, error)
     }
