@@ -2,6 +2,7 @@
 //! the only place that knows both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pua_core as core;
@@ -78,6 +79,16 @@ pub(crate) fn is_durable(command: &core::Command) -> bool {
         | core::Command::Subscribe(_)
         | core::Command::Unsubscribe(_) => true,
         core::Command::Refresh(_) | core::Command::Fetch(_) => false,
+    }
+}
+
+/// How long the caller waits.
+pub(crate) fn timeout(command: &core::Command) -> Duration {
+    match command {
+        core::Command::Publish(publish) => publish.timeout,
+        core::Command::Remove(target) | core::Command::Refresh(target) => target.timeout,
+        core::Command::Subscribe(subscribe) | core::Command::Fetch(subscribe) => subscribe.timeout,
+        core::Command::Unsubscribe(target) => target.timeout,
     }
 }
 
