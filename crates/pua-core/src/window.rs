@@ -1,7 +1,7 @@
 //! How many requests may be on their way to one next hop: one more with each answer, half as many
 //! when it falls behind, as TCP does it. A server that is slow is waited for, not sent more.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Pacing;
 
@@ -67,9 +67,11 @@ impl Window {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// One was answered. A window that is not used has not been tried, so it does not grow.
-    pub(crate) fn answered(&mut self) {
-        if self.under_way as f32 * 2.0 < self.size {
+    /// One was answered, so long after it was sent. A window that is not used has not been tried,
+    /// so it does not grow; nor does it when the server takes half the time after which timer E,
+    /// whose first interval is `t1`, would send again: it is held back, not sent twice.
+    pub(crate) fn answered(&mut self, trip: Duration, t1: Duration) {
+        if self.under_way as f32 * 2.0 < self.size || trip * 2 > t1 {
             return;
         }
         let more = if self.size < self.threshold {
@@ -93,9 +95,10 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    const T1: Duration = Duration::from_millis(500);
+    const SOON: Duration = Duration::from_millis(9);
 
     fn window(floor: u32, ceiling: u32) -> Window {
         Window::new(&Pacing {
@@ -119,7 +122,7 @@ mod tests {
         fill(&mut window);
         assert_eq!(window.under_way(), 64);
         for _ in 0..64 {
-            window.answered();
+            window.answered(SOON, T1);
         }
         assert_eq!(window.size(), 128, "doubled by a window of answers");
         fill(&mut window);
@@ -132,7 +135,7 @@ mod tests {
         }
         assert!(!window.has_room());
         for _ in 0..66 {
-            window.answered();
+            window.answered(SOON, T1);
         }
         assert_eq!(
             window.size(),
@@ -153,9 +156,21 @@ mod tests {
         }
         assert_eq!(window.size(), 4);
         for _ in 0..100_000 {
-            window.answered();
+            window.answered(SOON, T1);
         }
         assert_eq!(window.size(), 100);
+    }
+
+    #[test]
+    fn a_server_that_is_slow_is_sent_no_more() {
+        let mut window = window(4, 1000);
+        fill(&mut window);
+        for _ in 0..1000 {
+            window.answered(Duration::from_millis(251), T1);
+        }
+        assert_eq!(window.size(), 64);
+        window.answered(Duration::from_millis(250), T1);
+        assert_eq!(window.size(), 65);
     }
 
     #[test]
@@ -163,7 +178,7 @@ mod tests {
         let mut window = window(4, 1000);
         window.enter();
         for _ in 0..1000 {
-            window.answered();
+            window.answered(SOON, T1);
         }
         assert_eq!(window.size(), 64);
     }

@@ -43,7 +43,10 @@ impl Epa {
         if let Some(hop_state) = core.hops.get(next_hop) {
             match verdict {
                 Verdict::ServerUnavailable => hop_state.window.fell_behind(now, sent_at),
-                _ => hop_state.window.answered(),
+                _ => {
+                    let trip = now.saturating_duration_since(sent_at);
+                    hop_state.window.answered(trip, core.config.timers.t1);
+                }
             }
         }
         // Any answer but 503 shows that the server is there.
