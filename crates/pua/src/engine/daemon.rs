@@ -10,8 +10,9 @@ use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
 use super::delivery::deliver;
+use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
-use super::orders::Orders;
+use super::orders::{Orders, is_long};
 use super::parts::Parts;
 use super::store::{Memory, Store as _};
 use super::turn::{Held, Turn};
@@ -65,6 +66,10 @@ pub(super) struct Daemon {
     asks: VecDeque<Ask>,
     turn: Turn,
     phase: Phase,
+    /// Messages and requests that the turn has taken in.
+    taken: usize,
+    /// Calls that waited for the user agent before the turn released its answers.
+    open: usize,
     /// `kill` was called.
     pub(super) killed: bool,
 }
@@ -92,6 +97,8 @@ impl Daemon {
             desk: Desk::default(),
             turn: Turn::default(),
             phase: Phase::Serving,
+            taken: 0,
+            open: 0,
             killed: false,
         }
     }
@@ -115,6 +122,8 @@ impl Daemon {
     /// The system's poller fails.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(256);
+        let mut gathering = Gathering::new(Instant::now());
+        wait_exactly();
         loop {
             let now = Instant::now();
             let timeout = match self.pending() {
@@ -132,6 +141,10 @@ impl Daemon {
             self.turn(now);
             if self.is_over(now) {
                 return Ok(());
+            }
+            let (taken, open) = (std::mem::take(&mut self.taken), self.open);
+            if let Some(pause) = gathering.pause(now, taken, open) {
+                std::thread::sleep(pause);
             }
         }
     }
@@ -152,7 +165,7 @@ impl Daemon {
         } else if token == mi::TOKEN_FIFO
             && let Some(fifo) = &mut self.fifo
         {
-            fifo.on_event();
+            fifo.on_event(event.is_read_closed());
         }
     }
 
@@ -186,8 +199,9 @@ impl Daemon {
 
     fn turn(&mut self, now: Instant) {
         // SIP first: its retransmissions cost more than a client's patience.
-        let (agent, turn) = (&mut self.agent, &mut self.turn);
+        let (agent, turn, taken) = (&mut self.agent, &mut self.turn, &mut self.taken);
         self.sip.turn(now, |flow, bytes| {
+            *taken += 1;
             agent.handle_input(now, Input::Received { flow, bytes });
             turn.drain(agent);
         });
@@ -207,6 +221,7 @@ impl Daemon {
             ask.answer(&self.agent, self.turn.emitted);
         }
         self.transmit(now);
+        self.open = self.desk.len();
         self.release(now);
         if let Some(replies) = &mut self.replies {
             replies.turn(now);
@@ -332,6 +347,7 @@ impl Daemon {
         }
         let clock = Clock::read();
         let mut requests = std::mem::take(&mut self.turn.requests);
+        self.taken += requests.len();
         for (request, to) in requests.drain(..) {
             if is_long(&request) && self.turn.long.len() < LONG {
                 self.turn.long.push_back((request, to));
@@ -470,14 +486,6 @@ impl Daemon {
             datagrams.remove();
         }
     }
-}
-
-/// Whether a request can take milliseconds: a page of a list has up to ten thousand entries, and a
-/// presentity can have as many documents.
-fn is_long(request: &Request) -> bool {
-    use pua_mi::Command::{List, State, Subscriptions};
-    let mut calls = request.calls.iter();
-    calls.any(|call| matches!(call.command, Ok(List(_) | Subscriptions(_) | State(_))))
 }
 
 /// Hands a question of the user agent to the resolver and its answer back to the engine.
