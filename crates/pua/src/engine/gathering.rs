@@ -26,7 +26,7 @@ pub(super) fn wait_exactly() {
     }
 }
 
-/// How many calls have been open at a time lately.
+/// How many calls have been open at a time lately, and what the present turn has to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gathering {
     /// When the present span began.
@@ -34,6 +34,10 @@ pub(super) struct Gathering {
     /// The most in this span, and in the one before.
     most: usize,
     before: usize,
+    /// Messages and requests that the turn has taken in.
+    pub(super) taken: usize,
+    /// Calls that waited for the user agent before the turn released its answers.
+    pub(super) open: usize,
 }
 
 impl Gathering {
@@ -42,12 +46,22 @@ impl Gathering {
             began: now,
             most: 0,
             before: 0,
+            taken: 0,
+            open: 0,
+        }
+    }
+
+    /// Ends the turn that began at `now`: waits if that pays.
+    pub(super) fn rest(&mut self, now: Instant) {
+        let (taken, open) = (std::mem::take(&mut self.taken), self.open);
+        if let Some(pause) = self.pause(now, taken, open) {
+            std::thread::sleep(pause);
         }
     }
 
     /// The pause after a turn that began at `now`, took in `taken` messages, and had `open` calls
     /// waiting for the user agent before it released its answers.
-    pub(super) fn pause(&mut self, now: Instant, taken: usize, open: usize) -> Option<Duration> {
+    fn pause(&mut self, now: Instant, taken: usize, open: usize) -> Option<Duration> {
         let age = now.saturating_duration_since(self.began);
         if age >= MEMORY {
             // What was before a silence says nothing about now.
