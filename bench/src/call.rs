@@ -107,7 +107,10 @@ pub(crate) fn call(
 pub(crate) fn id_of(answer: &[u8]) -> Option<usize> {
     let name = b"\"id\":";
     let at = answer.windows(name.len()).rposition(|at| at == name)? + name.len();
-    let digits = answer.get(at..)?.iter().skip_while(|byte| matches!(byte, b' ' | b'\t' | b'"'));
+    let digits = answer
+        .get(at..)?
+        .iter()
+        .skip_while(|byte| matches!(byte, b' ' | b'\t' | b'"'));
     let mut number: Option<usize> = None;
     for digit in digits.take_while(|byte| byte.is_ascii_digit()) {
         number = Some(number.unwrap_or(0).checked_mul(10)? + usize::from(digit - b'0'));

@@ -127,7 +127,8 @@ impl Setup {
             directory,
             disk: Some(disk),
         };
-        if self.system != System::Memory && !publisher.disk.as_ref().is_some_and(|disk| store(disk).exists()) {
+        if self.system != System::Memory && !publisher.disk.as_ref().is_some_and(|disk| store(disk).exists())
+        {
             bail!("{}: this daemon makes no SQLite store", self.system.name());
         }
         Ok((publisher, took))

@@ -67,7 +67,13 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
 }
 
 /// Instructions of a whole life with so many calls.
-fn count(options: &Options, system: System, shape: Shape, calls: usize, profile: &Path) -> anyhow::Result<u64> {
+fn count(
+    options: &Options,
+    system: System,
+    shape: Shape,
+    calls: usize,
+    profile: &Path,
+) -> anyhow::Result<u64> {
     let mut sink = SinkProcess::start(&Settings::granting(3600))?;
     let mut setup = options.setup(system, &sink);
     setup.under = vec![
@@ -90,9 +96,10 @@ fn count(options: &Options, system: System, shape: Shape, calls: usize, profile:
 
 /// The total of a profile.
 fn total(profile: &str) -> Option<u64> {
-    let line = profile
-        .lines()
-        .find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")))?;
+    let line = profile.lines().find_map(|line| {
+        line.strip_prefix("totals: ")
+            .or_else(|| line.strip_prefix("summary: "))
+    })?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
@@ -102,7 +109,10 @@ mod tests {
 
     #[test]
     fn the_total_of_a_profile() {
-        assert_eq!(total("events: Ir\nfn=(1) main\n4 5\n\ntotals: 123456\n"), Some(123_456));
+        assert_eq!(
+            total("events: Ir\nfn=(1) main\n4 5\n\ntotals: 123456\n"),
+            Some(123_456)
+        );
         assert_eq!(total("version: 1\nsummary: 77 1\n"), Some(77));
         assert_eq!(total("fn=(1)\n"), None);
     }

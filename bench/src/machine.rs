@@ -46,14 +46,22 @@ pub(crate) fn now(program: &std::path::Path) -> Machine {
         .map(|(_, name)| name.trim().to_owned());
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let changed = said("git", &["status", "--porcelain", "--untracked-files=no"]).is_some_and(|text| !text.is_empty());
+    let changed =
+        said("git", &["status", "--porcelain", "--untracked-files=no"]).is_some_and(|text| !text.is_empty());
     let commit = said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
     Machine {
         processor: name.unwrap_or_else(|| "unknown".to_owned()),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         memory_gib: kilobytes(&meminfo, "MemTotal:").unwrap_or(0) as f64 / f64::from(1 << 20),
-        kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
-        load: load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
+        kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
+        load: load
+            .split(' ')
+            .next()
+            .and_then(|load| load.parse().ok())
+            .unwrap_or(0.0),
         date: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         commit: format!("{commit}{}", if changed { "+" } else { "" }),
         debug_build: program.components().any(|part| part.as_os_str() == "debug"),

@@ -2,6 +2,7 @@
 
 mod call;
 mod client;
+mod crash;
 mod daemon;
 mod directory;
 mod figures;
@@ -45,6 +46,8 @@ enum Kind {
     Page(page::Load),
     /// NOTIFYs in, events out: latency, CPU time, bytes per subscription.
     Notify(notify::Load),
+    /// SIGKILL under load, again and again: nothing acknowledged is lost, nothing removed comes back.
+    Crash(crash::Crash),
     /// The presence server that takes what is published; started by the others.
     #[command(hide = true)]
     Sink(sink::Settings),
@@ -71,6 +74,7 @@ fn main() -> anyhow::Result<()> {
         Kind::Instructions(load) => instructions::run(&options, &load),
         Kind::Page(load) => page::run(&options, &load),
         Kind::Notify(load) => notify::run(&options.pua, &load),
+        Kind::Crash(crash) => crash::run(&options.pua, &crash),
         Kind::Sink(settings) => sink::serve(&settings),
     }
 }

@@ -257,7 +257,11 @@ fn subscribe(
 }
 
 /// Attaches to the stream of events; the thread's result is the latencies in ascending order.
-fn watch(daemon: &Publisher, base: Instant, total: usize) -> anyhow::Result<std::thread::JoinHandle<Vec<u64>>> {
+fn watch(
+    daemon: &Publisher,
+    base: Instant,
+    total: usize,
+) -> anyhow::Result<std::thread::JoinHandle<Vec<u64>>> {
     let mut stream = UnixStream::connect(daemon.directory.path("stream"))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(

@@ -12,7 +12,7 @@ use crate::long::{hold_table, refill_table, restart_table};
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::publisher::System;
-use crate::results::{All, Hold, PublishRow, RefreshRow, Refill, Restart, kept, write};
+use crate::results::{All, Hold, PublishRow, Refill, RefreshRow, Restart, kept, write};
 use crate::suite::{publish_table, refresh_table, weight_table};
 use crate::svg::{Bar, Series, bars, panels};
 use crate::table::number;
@@ -106,7 +106,10 @@ struct Page {
 
 impl Page {
     fn circumstances(&mut self, machine: &Machine) {
-        let kamailio = machine.kamailio.as_deref().map_or(String::new(), |version| format!(" {version}."));
+        let kamailio = machine
+            .kamailio
+            .as_deref()
+            .map_or(String::new(), |version| format!(" {version}."));
         let _ = writeln!(
             self.text,
             "{}: {}, {} processors, {:.0} GiB, Linux {}; commit {}; load {} before it began.{kamailio}",
@@ -119,7 +122,8 @@ impl Page {
             number(machine.load)
         );
         if machine.debug_build {
-            self.text.push_str("**A debug build of pua: the figures say nothing.**\n");
+            self.text
+                .push_str("**A debug build of pua: the figures say nothing.**\n");
         }
         self.text.push('\n');
     }
@@ -127,8 +131,15 @@ impl Page {
     /// Writes a plot and shows it.
     fn plot(&mut self, name: &str, alternative: &str, plot: &str) -> anyhow::Result<()> {
         write(&self.plots.join(format!("{name}.svg")), plot)?;
-        let directory = self.plots.file_name().unwrap_or(Path::new("performance").as_os_str());
-        let _ = writeln!(self.text, "![{alternative}]({}/{name}.svg)\n", directory.display());
+        let directory = self
+            .plots
+            .file_name()
+            .unwrap_or(Path::new("performance").as_os_str());
+        let _ = writeln!(
+            self.text,
+            "![{alternative}]({}/{name}.svg)\n",
+            directory.display()
+        );
         Ok(())
     }
 
@@ -136,14 +147,23 @@ impl Page {
         self.text.push_str("\n## What a publication costs\n\n");
         self.circumstances(&all.machine);
         if all.quick {
-            self.text.push_str("A quick run, to see that everything works: the figures say little.\n\n");
+            self.text
+                .push_str("A quick run, to see that everything works: the figures say little.\n\n");
         }
-        let _ = writeln!(self.text, "Each publication brings another document of {DOCUMENT_BYTES} bytes.\n{PUBLISHING}");
+        let _ = writeln!(
+            self.text,
+            "Each publication brings another document of {DOCUMENT_BYTES} bytes.\n{PUBLISHING}"
+        );
         self.text.push_str(&publish_table(&all.publish).markdown());
         self.text.push('\n');
         let chosen: Vec<&PublishRow> = all.publish.iter().filter(|row| telling(row)).collect();
         let bar = |row: &&PublishRow, value: f64| Bar {
-            name: format!("{}, {}, {}", row.system.name(), row.shape.way.name(), row.shape.outstanding),
+            name: format!(
+                "{}, {}, {}",
+                row.system.name(),
+                row.shape.way.name(),
+                row.shape.outstanding
+            ),
             value,
             colour: row.system as usize,
         };
@@ -181,7 +201,11 @@ impl Page {
 
     fn hold(&mut self, name: &str, hold: &Hold) -> anyhow::Result<()> {
         let granted = hold.grant.min(hold.expires);
-        let _ = writeln!(self.text, "\n## {} publications, held with a grant of {granted} s\n", hold.publications);
+        let _ = writeln!(
+            self.text,
+            "\n## {} publications, held with a grant of {granted} s\n",
+            hold.publications
+        );
         self.circumstances(&hold.machine);
         self.text.push_str(&hold_table(hold).markdown());
         self.text.push('\n');
@@ -202,7 +226,11 @@ impl Page {
 
     fn restart(&mut self, name: &str, restart: &Restart) -> anyhow::Result<()> {
         let how = if restart.killed { "killed" } else { "stopped" };
-        let _ = writeln!(self.text, "\n## A daemon {how} with {} publications, started again\n", restart.publications);
+        let _ = writeln!(
+            self.text,
+            "\n## A daemon {how} with {} publications, started again\n",
+            restart.publications
+        );
         self.circumstances(&restart.machine);
         self.text.push_str(&restart_table(restart).markdown());
         self.text.push('\n');
@@ -242,7 +270,10 @@ fn series(name: &str, bins: &[u32], by: usize) -> Series {
 
 /// Samples as one value for each second, each until the next.
 fn stretched<T>(samples: &[T], of: impl Fn(&T) -> f64) -> Vec<f64> {
-    samples.iter().flat_map(|sample| std::iter::repeat_n(of(sample), 10)).collect()
+    samples
+        .iter()
+        .flat_map(|sample| std::iter::repeat_n(of(sample), 10))
+        .collect()
 }
 
 /// Rows that the plots show: a few of each system that can be compared.

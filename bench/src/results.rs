@@ -213,7 +213,9 @@ pub(crate) fn kept<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>
     match std::fs::read(path) {
         Ok(text) => {
             let result = serde_json::from_slice(&text);
-            result.map(Some).with_context(|| format!("{} is no result", path.display()))
+            result
+                .map(Some)
+                .with_context(|| format!("{} is no result", path.display()))
         }
         Err(_) => Ok(None),
     }

@@ -27,12 +27,19 @@ fn begin(width: f64, height: f64, title: &str) -> String {
     let mut out = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:.0} {height:.0}' font-family='sans-serif' font-size='12'>\n<style>text{{fill:#222}}.a{{stroke:#888;stroke-width:1}}.b{{fill:#fff}}@media(prefers-color-scheme:dark){{text{{fill:#ddd}}.b{{fill:#181818}}}}</style>\n<rect class='b' width='{width:.0}' height='{height:.0}'/>\n"
     );
-    let _ = writeln!(out, "<text x='10' y='20' font-size='15' font-weight='bold'>{}</text>", escape(title));
+    let _ = writeln!(
+        out,
+        "<text x='10' y='20' font-size='15' font-weight='bold'>{}</text>",
+        escape(title)
+    );
     out
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\'', "&#39;")
 }
 
 fn colour(index: usize) -> &'static str {
@@ -69,7 +76,12 @@ pub(crate) fn panels(title: &str, unit: &str, step: f64, series: &[Series]) -> S
     const SIDE: f64 = 60.0;
     let mut out = begin(WIDTH, 40.0 + (PANEL + 40.0) * series.len() as f64, title);
     let wide = WIDTH - SIDE - 20.0;
-    let longest = series.iter().map(|one| one.values.len()).max().unwrap_or(0).max(1);
+    let longest = series
+        .iter()
+        .map(|one| one.values.len())
+        .max()
+        .unwrap_or(0)
+        .max(1);
     for (index, one) in series.iter().enumerate() {
         let top = 46.0 + (PANEL + 40.0) * index as f64;
         let bottom = top + PANEL;

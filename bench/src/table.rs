@@ -27,18 +27,25 @@ impl Table {
     fn widths(&self) -> Vec<usize> {
         let width = |column: usize| {
             let cells = self.rows.iter().chain([&self.head]);
-            cells.filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+            cells
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
         };
-        (0..self.head.len()).map(|column| width(column).unwrap_or(0)).collect()
+        (0..self.head.len())
+            .map(|column| width(column).unwrap_or(0))
+            .collect()
     }
 
     fn line(&self, row: &[String], widths: &[usize], between: &str) -> String {
-        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-            match column < self.text {
-                true => format!("{cell:<width$}"),
-                false => format!("{cell:>width$}"),
-            }
-        });
+        let cells =
+            row.iter()
+                .zip(widths)
+                .enumerate()
+                .map(|(column, (cell, width))| match column < self.text {
+                    true => format!("{cell:<width$}"),
+                    false => format!("{cell:>width$}"),
+                });
         cells.collect::<Vec<String>>().join(between)
     }
 
@@ -104,6 +111,9 @@ mod tests {
             .map(number)
             .collect();
         assert_eq!(told, ["0", "0.0123", "0.123", "1.23", "12.3", "1234", "-"]);
-        assert_eq!((ratio(Some(12.0)), ratio(None)), ("12.0x".to_owned(), String::new()));
+        assert_eq!(
+            (ratio(Some(12.0)), ratio(None)),
+            ("12.0x".to_owned(), String::new())
+        );
     }
 }

@@ -93,7 +93,8 @@ impl Udp {
         let mut socket = UdpSocket::bind("127.0.0.1:0".parse()?)?;
         socket.connect(doors.udp.context("takes no UDP datagrams")?)?;
         let poll = Poll::new()?;
-        poll.registry().register(&mut socket, Token(0), Interest::READABLE)?;
+        poll.registry()
+            .register(&mut socket, Token(0), Interest::READABLE)?;
         Ok(Udp {
             poll,
             events: Events::with_capacity(8),

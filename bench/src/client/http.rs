@@ -107,7 +107,8 @@ impl Connection {
             match self.stream.read(buffer) {
                 Ok(0) => bail!("the daemon has closed a connection"),
                 Ok(count) => {
-                    self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    self.received
+                        .extend_from_slice(buffer.get(..count).unwrap_or_default());
                     // A read that does not fill the buffer has emptied the socket.
                     if count < buffer.len() {
                         break;
@@ -146,7 +147,9 @@ fn message(bytes: &[u8]) -> anyhow::Result<Option<(&[u8], usize)>> {
     });
     let length: usize = length.context("an answer without Content-Length")?.parse()?;
     let begin = end + 4;
-    Ok(bytes.get(begin..begin + length).map(|body| (body, begin + length)))
+    Ok(bytes
+        .get(begin..begin + length)
+        .map(|body| (body, begin + length)))
 }
 
 #[cfg(test)]
@@ -155,7 +158,8 @@ mod tests {
 
     #[test]
     fn responses_are_cut_from_the_stream() {
-        let two = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]";
+        let two =
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]";
         let (body, end) = message(two).unwrap().unwrap();
         assert_eq!(body, b"{}");
         let (body, rest) = message(&two[end..]).unwrap().unwrap();

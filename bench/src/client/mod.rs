@@ -125,7 +125,9 @@ impl Client {
             Way::Unix => Box::new(datagram::Unix::connect(doors, shape.outstanding)?),
             Way::Udp => Box::new(datagram::Udp::connect(doors)?),
             Way::Fifo => Box::new(fifo::Fifo::connect(doors, shape.outstanding)?),
-            Way::Http | Way::Pipelined | Way::Batch => Box::new(http::Http::connect(doors.http, shape.connections)?),
+            Way::Http | Way::Pipelined | Way::Batch => {
+                Box::new(http::Http::connect(doors.http, shape.connections)?)
+            }
         };
         Ok(Client {
             line,
@@ -226,7 +228,11 @@ impl Client {
                 // The last message of a run may hold fewer calls than the others.
                 let bad = match batch {
                     1 => usize::from(good == 0),
-                    _ => answer.windows(8).filter(|at| at == b"\"jsonrpc").count().saturating_sub(good),
+                    _ => answer
+                        .windows(8)
+                        .filter(|at| at == b"\"jsonrpc")
+                        .count()
+                        .saturating_sub(good),
                 };
                 if bad > 0 && tally.failed == 0 {
                     eprintln!("the first call that failed: {}", String::from_utf8_lossy(answer));
@@ -260,7 +266,15 @@ impl Client {
                 Way::Batch => number,
                 _ => slot,
             };
-            call(message, self.shape.command, id, user, revision, self.expires, reply.as_deref());
+            call(
+                message,
+                self.shape.command,
+                id,
+                user,
+                revision,
+                self.expires,
+                reply.as_deref(),
+            );
         }
         match self.shape.way {
             Way::Fifo if reply.is_some() => message.push(b'\n'),

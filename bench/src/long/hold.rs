@@ -130,22 +130,50 @@ pub(crate) fn table(result: &Hold) -> Table {
     let counts = &result.counts;
     put("store", result.system.name().to_owned());
     put("publications", result.publications.to_string());
-    put("Expires asked, granted (s)", format!("{}, {}", result.expires, result.grant.min(result.expires)));
-    put("made a second", number(result.publications as f64 / result.making_seconds));
+    put(
+        "Expires asked, granted (s)",
+        format!("{}, {}", result.expires, result.grant.min(result.expires)),
+    );
+    put(
+        "made a second",
+        number(result.publications as f64 / result.making_seconds),
+    );
     put("CPU-s/1000 made: daemon", number(result.making_cpu[0]));
-    put("CPU-s/1000 made: sink, generator", format!("{}, {}", number(result.making_cpu[1]), number(result.making_cpu[2])));
+    put(
+        "CPU-s/1000 made: sink, generator",
+        format!(
+            "{}, {}",
+            number(result.making_cpu[1]),
+            number(result.making_cpu[2])
+        ),
+    );
     put("held (s)", number(result.held_seconds));
     put("bytes resident each: daemon", number(result.daemon_bytes));
     put("bytes resident each: sink", number(result.sink_bytes));
     put("CPU while held (%): daemon", number(result.daemon_cpu * 100.0));
     put("CPU while held (%): sink", number(result.sink_cpu * 100.0));
     put("refreshes", counts.refresh.to_string());
-    put("per 100 ms: mean, peak", format!("{}, {}", number(result.evenness.mean), number(result.evenness.peak)));
+    put(
+        "per 100 ms: mean, peak",
+        format!(
+            "{}, {}",
+            number(result.evenness.mean),
+            number(result.evenness.peak)
+        ),
+    );
     put("peak/mean", number(result.evenness.ratio));
     put("late", counts.late.to_string());
     put("latest (ms)", number(counts.late_max_ms));
-    put("least time left of a grant (s)", counts.margin_min_ms.map_or("no refresh".to_owned(), |ms| number(ms / 1000.0)));
-    put("retransmissions, 412, run out", format!("{}, {}, {}", counts.retransmissions, counts.stale, counts.expired));
+    put(
+        "least time left of a grant (s)",
+        counts
+            .margin_min_ms
+            .map_or("no refresh".to_owned(), |ms| number(ms / 1000.0)),
+    );
+    put(
+        "retransmissions, 412, run out",
+        format!("{}, {}, {}", counts.retransmissions, counts.stale, counts.expired),
+    );
     put("at the sink in the end", counts.publications.to_string());
     table
 }

@@ -71,7 +71,10 @@ fn make(publisher: &Publisher, sink: &mut SinkProcess, count: usize, expires: u3
         tally.calls += next.calls;
         tally.failed += next.failed;
         tally.took += next.took;
-        println!("{done} published, {:.0} a second", part as f64 / next.took.as_secs_f64());
+        println!(
+            "{done} published, {:.0} a second",
+            part as f64 / next.took.as_secs_f64()
+        );
     }
     let after = used(publisher, sink.pid())?;
     anyhow::ensure!(tally.failed == 0, "{} of {count} calls failed", tally.failed);

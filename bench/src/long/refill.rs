@@ -51,7 +51,10 @@ pub(crate) struct Load {
 /// A program does not start or answers no more.
 pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     let count = load.publications;
-    println!("takes at most {} min", (count / 10_000) as u64 / 60 + load.patience / 60 + 2);
+    println!(
+        "takes at most {} min",
+        (count / 10_000) as u64 / 60 + load.patience / 60 + 2
+    );
     let machine = machine::now(&options.pua);
     let mut sink = SinkProcess::start(&Settings::granting(load.grant))?;
     let listen: SocketAddr = sink.address();
@@ -91,7 +94,11 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
             all = Some(start.elapsed().as_secs_f64());
         }
         if held.len() % 10 == 0 {
-            println!("{:>5.0} s  held {}", start.elapsed().as_secs_f64(), counts.publications);
+            println!(
+                "{:>5.0} s  held {}",
+                start.elapsed().as_secs_f64(),
+                counts.publications
+            );
         }
     }
     let report = sink.report()?;
@@ -127,10 +134,22 @@ pub(crate) fn table(result: &Refill) -> Table {
     put("granted (s)", result.grant.to_string());
     put("the server was away (s)", number(result.away_seconds));
     put("it takes to answer (ms)", result.delay_ms.to_string());
-    put("all there again after (s)", result.all_seconds.map_or("never".to_owned(), number));
+    put(
+        "all there again after (s)",
+        result.all_seconds.map_or("never".to_owned(), number),
+    );
     put("at the server in the end", counts.publications.to_string());
-    put("412, retransmissions, lost datagrams", format!("{}, {}, {}", counts.stale, counts.retransmissions, counts.lost_datagrams));
-    put("calls of applications meanwhile, failed", format!("{}, {}", result.calls, result.failed));
+    put(
+        "412, retransmissions, lost datagrams",
+        format!(
+            "{}, {}, {}",
+            counts.stale, counts.retransmissions, counts.lost_datagrams
+        ),
+    );
+    put(
+        "calls of applications meanwhile, failed",
+        format!("{}, {}", result.calls, result.failed),
+    );
     put("their latency, p50, p99, max (ms)", latency(result.latency));
     put("the same before", latency(result.latency_before));
     table

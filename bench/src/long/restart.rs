@@ -44,8 +44,14 @@ pub(crate) struct Load {
 /// A program does not start or answers no more; publications are lost.
 pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     let count = load.publications;
-    println!("takes at most {} min", (count / 10_000) as u64 / 60 + load.patience / 60 + 2);
-    anyhow::ensure!(load.store != Durability::Memory, "without a store nothing comes back");
+    println!(
+        "takes at most {} min",
+        (count / 10_000) as u64 / 60 + load.patience / 60 + 2
+    );
+    anyhow::ensure!(
+        load.store != Durability::Memory,
+        "without a store nothing comes back"
+    );
     let machine = machine::now(&options.pua);
     let mut sink = SinkProcess::start(&Settings::granting(load.expires))?;
     let system = load.store.system();
@@ -54,7 +60,11 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     make(&publisher, &mut sink, count, load.expires)?;
     // What is written within 100 ms is written now.
     std::thread::sleep(Duration::from_secs(1));
-    let signal = if load.kill { Signal::SIGKILL } else { Signal::SIGTERM };
+    let signal = if load.kill {
+        Signal::SIGKILL
+    } else {
+        Signal::SIGTERM
+    };
     let stopping = publisher.stop(signal)?;
     println!("its end took {:.2} s", stopping.as_secs_f64());
     let disk = publisher.disk.take().expect("a store has a directory");
@@ -125,16 +135,28 @@ pub(crate) fn table(result: &Restart) -> Table {
     let counts = &result.counts;
     let seconds = |value: Option<f64>| value.map_or("never".to_owned(), number);
     put("store", result.system.name().to_owned());
-    put("ended by", if result.killed { "SIGKILL" } else { "SIGTERM" }.to_owned());
+    put(
+        "ended by",
+        if result.killed { "SIGKILL" } else { "SIGTERM" }.to_owned(),
+    );
     put("publications", result.publications.to_string());
     put("its end took (s)", number(result.stopping_seconds));
     put("served after (s)", number(result.ready_seconds));
     put("first request after (s)", seconds(result.first_seconds));
     put("all accounted for after (s)", seconds(result.all_seconds));
     put("accounted for", counts.touched.to_string());
-    put("refreshed, published anew", format!("{}, {}", counts.refresh + counts.modify, counts.initial));
-    put("412, run out, retransmissions", format!("{}, {}, {}", counts.stale, counts.expired, counts.retransmissions));
+    put(
+        "refreshed, published anew",
+        format!("{}, {}", counts.refresh + counts.modify, counts.initial),
+    );
+    put(
+        "412, run out, retransmissions",
+        format!("{}, {}, {}", counts.stale, counts.expired, counts.retransmissions),
+    );
     put("at the sink in the end", counts.publications.to_string());
-    put("store (bytes each)", number(result.store_bytes as f64 / result.publications as f64));
+    put(
+        "store (bytes each)",
+        number(result.store_bytes as f64 / result.publications as f64),
+    );
     table
 }

@@ -47,7 +47,8 @@ pub(crate) struct Settings {
 pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     let mut poll = Poll::new()?;
     let mut socket = Socket::bind(settings.listen, poll.registry(), SOCKET)?;
-    poll.registry().register(&mut SourceFd(&0), INPUT, Interest::READABLE)?;
+    poll.registry()
+        .register(&mut SourceFd(&0), INPUT, Interest::READABLE)?;
     let local = socket.local();
     let hello = serde_json::json!({"listening": local, "buffer": socket.buffer()});
     println!("{hello}");
@@ -153,7 +154,12 @@ fn drain(server: &mut Server, book: &mut Book, late: &mut Delay, now: Instant, a
 }
 
 /// Does what the parent says; `false` when it says no more.
-fn instructions(words: &mut String, book: &mut Book, server: &Server, socket: &Socket) -> anyhow::Result<bool> {
+fn instructions(
+    words: &mut String,
+    book: &mut Book,
+    server: &Server,
+    socket: &Socket,
+) -> anyhow::Result<bool> {
     let mut buffer = [0; 4096];
     let count = std::io::stdin().lock().read(&mut buffer)?;
     if count == 0 {

@@ -136,8 +136,10 @@ impl Socket {
         while let Some(rest) = self.queue.get(sent..).filter(|rest| !rest.is_empty()) {
             let batch = rest.get(..BATCH).unwrap_or(rest);
             let slots: Vec<[IoSlice<'_>; 1]> = batch.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
-            let to: Vec<Option<SockaddrStorage>> =
-                batch.iter().map(|(to, _)| Some(SockaddrStorage::from(*to))).collect();
+            let to: Vec<Option<SockaddrStorage>> = batch
+                .iter()
+                .map(|(to, _)| Some(SockaddrStorage::from(*to)))
+                .collect();
             let result = sendmmsg(
                 self.socket.as_raw_fd(),
                 &mut self.outgoing,
@@ -179,7 +181,9 @@ fn lost_at(table: &str, port: u16) -> u64 {
 }
 
 fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
-    let four = storage.as_sockaddr_in().map(|four| SocketAddr::V4((*four).into()));
+    let four = storage
+        .as_sockaddr_in()
+        .map(|four| SocketAddr::V4((*four).into()));
     four.or_else(|| storage.as_sockaddr_in6().map(|six| SocketAddr::V6((*six).into())))
 }
 

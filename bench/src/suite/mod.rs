@@ -43,11 +43,17 @@ pub(crate) struct Load {
 pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     let start = Instant::now();
     let machine = machine::now(&options.pua);
-    println!("{}, {} processors, load {} before it began", machine.processor, machine.processors, machine.load);
+    println!(
+        "{}, {} processors, load {} before it began",
+        machine.processor, machine.processors, machine.load
+    );
     if machine.debug_build {
         println!("pua is a debug build: its figures say nothing");
     }
-    println!("takes about {}", if load.quick { "a minute" } else { "ten minutes" });
+    println!(
+        "takes about {}",
+        if load.quick { "a minute" } else { "ten minutes" }
+    );
     let mut all = All {
         machine,
         quick: load.quick,
@@ -82,11 +88,19 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     }
     println!("{}", weight::table(&all.weight).plain());
     // Kamailio looks for what to refresh every ten seconds; shorter grants would not be fair.
-    let (held, grant, seconds) = if load.quick { (500, 4, 4.0) } else { (10_000, 30, 75.0) };
-    for &system in systems.iter().filter(|system| !load.quick || **system != System::Kamailio) {
+    let (held, grant, seconds) = if load.quick {
+        (500, 4, 4.0)
+    } else {
+        (10_000, 30, 75.0)
+    };
+    for &system in systems
+        .iter()
+        .filter(|system| !load.quick || **system != System::Kamailio)
+    {
         // Where the disk is waited for shows in the slowest; memory shows what is there without.
         if system != System::Relaxed {
-            all.refresh.push(refresh::refreshes(options, system, held, grant, seconds)?);
+            all.refresh
+                .push(refresh::refreshes(options, system, held, grant, seconds)?);
         }
     }
     println!("{}", refresh::table(&all.refresh).plain());

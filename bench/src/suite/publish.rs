@@ -22,7 +22,11 @@ fn shapes(system: System, quick: bool) -> Vec<Shape> {
     let mut shapes = Vec::new();
     let outstanding: &[usize] = if quick { &[1, 64] } else { &[1, 8, 64] };
     let mut datagrams = |way: Way, command: Command| {
-        shapes.extend(outstanding.iter().map(|&count| Shape::single(way, command, count)));
+        shapes.extend(
+            outstanding
+                .iter()
+                .map(|&count| Shape::single(way, command, count)),
+        );
     };
     match system {
         System::Kamailio => {
@@ -91,7 +95,11 @@ pub(super) fn run(
 ) -> anyhow::Result<Vec<PublishRow>> {
     let mut all: Vec<(System, Shape, Vec<Taken>)> = Vec::new();
     for &system in systems {
-        all.extend(shapes(system, quick).into_iter().map(|shape| (system, shape, Vec::new())));
+        all.extend(
+            shapes(system, quick)
+                .into_iter()
+                .map(|shape| (system, shape, Vec::new())),
+        );
     }
     for round in 0..rounds {
         for &system in systems {
@@ -105,7 +113,10 @@ pub(super) fn run(
             }
         }
     }
-    Ok(all.into_iter().map(|(system, shape, taken)| row(system, shape, &taken)).collect())
+    Ok(all
+        .into_iter()
+        .map(|(system, shape, taken)| row(system, shape, &taken))
+        .collect())
 }
 
 /// Makes the publications that are then changed.
@@ -150,7 +161,10 @@ fn measure(
     let (own, rest, start) = (publisher.cpu()?, process::cpu(&others)?, Instant::now());
     let mut tally: Tally = client.run(Until::Time(Duration::from_secs_f64(seconds)))?;
     let still = settle(sink, tally.calls as u64)?;
-    let took = start.elapsed().saturating_sub(still).max(Duration::from_millis(1));
+    let took = start
+        .elapsed()
+        .saturating_sub(still)
+        .max(Duration::from_millis(1));
     let (own, rest) = (publisher.cpu()? - own, process::cpu(&others)? - rest);
     let counts = sink.counts()?;
     let thousands = counts.taken().max(1) as f64 / 1000.0;
@@ -205,23 +219,43 @@ fn peer<'a>(row: &PublishRow, rows: &'a [PublishRow]) -> Option<&'a PublishRow> 
         Way::Udp => (Way::Unix, row.shape.outstanding),
         way => (way, row.shape.outstanding),
     };
-    let found = rows
-        .iter()
-        .find(|peer| peer.system == System::Kamailio && peer.shape.way == way && peer.shape.outstanding == outstanding);
+    let found = rows.iter().find(|peer| {
+        peer.system == System::Kamailio && peer.shape.way == way && peer.shape.outstanding == outstanding
+    });
     found.filter(|_| row.system != System::Kamailio)
 }
 
 /// All rows; the ratios are Kamailio's figure by ours (CPU) and ours by Kamailio's (calls a second).
 pub(crate) fn table(rows: &[PublishRow]) -> Table {
     let head = [
-        "system", "way", "call", "out", "calls/s", "best", "CPU-s/1000", "from", "to", "all/1000", "p50 ms", "p90",
-        "p99", "max", "failed", "again", "CPU saved", "faster",
+        "system",
+        "way",
+        "call",
+        "out",
+        "calls/s",
+        "best",
+        "CPU-s/1000",
+        "from",
+        "to",
+        "all/1000",
+        "p50 ms",
+        "p90",
+        "p99",
+        "max",
+        "failed",
+        "again",
+        "CPU saved",
+        "faster",
     ];
     let mut table = Table::new(3, &head);
     for row in rows {
         let peer = peer(row, rows);
         let outstanding = match row.shape.way {
-            Way::Pipelined => format!("{}x{}", row.shape.connections, row.shape.outstanding / row.shape.connections.max(1)),
+            Way::Pipelined => format!(
+                "{}x{}",
+                row.shape.connections,
+                row.shape.outstanding / row.shape.connections.max(1)
+            ),
             Way::Batch => format!("{}x{}", row.shape.connections, row.shape.batch),
             _ => row.shape.outstanding.to_string(),
         };

@@ -76,7 +76,10 @@ pub(super) fn refreshes(
     grant: u32,
     seconds: f64,
 ) -> anyhow::Result<RefreshRow> {
-    println!("refreshing {count} publications granted {grant} s: {}", system.name());
+    println!(
+        "refreshing {count} publications granted {grant} s: {}",
+        system.name()
+    );
     let mut sink = SinkProcess::start(&Settings::granting(grant))?;
     let publisher = match system {
         // As often as makes sense for such grants; its default of 100 s would lose them all.
@@ -116,8 +119,23 @@ pub(super) fn refreshes(
 /// All rows.
 pub(crate) fn table(rows: &[RefreshRow]) -> Table {
     let head = [
-        "system", "held", "granted s", "watched s", "refreshes", "mean/100 ms", "peak", "peak/mean", "2nd half", "again",
-        "late", "latest ms", "margin s", "412", "expired", "initial", "CPU-s/1000",
+        "system",
+        "held",
+        "granted s",
+        "watched s",
+        "refreshes",
+        "mean/100 ms",
+        "peak",
+        "peak/mean",
+        "2nd half",
+        "again",
+        "late",
+        "latest ms",
+        "margin s",
+        "412",
+        "expired",
+        "initial",
+        "CPU-s/1000",
     ];
     let mut table = Table::new(1, &head);
     for row in rows {
@@ -134,7 +152,9 @@ pub(crate) fn table(rows: &[RefreshRow]) -> Table {
             row.counts.retransmissions.to_string(),
             row.counts.late.to_string(),
             number(row.counts.late_max_ms),
-            row.counts.margin_min_ms.map_or_else(String::new, |ms| number(ms / 1000.0)),
+            row.counts
+                .margin_min_ms
+                .map_or_else(String::new, |ms| number(ms / 1000.0)),
             row.counts.stale.to_string(),
             row.counts.expired.to_string(),
             row.counts.initial.to_string(),

@@ -104,7 +104,10 @@ fn rested(publisher: &Publisher) -> anyhow::Result<crate::process::Memory> {
 
 /// All rows.
 pub(crate) fn table(rows: &[WeightRow]) -> Table {
-    let mut table = Table::new(1, &["system", "publications", "bytes each (RSS)", "bytes each (PSS)"]);
+    let mut table = Table::new(
+        1,
+        &["system", "publications", "bytes each (RSS)", "bytes each (PSS)"],
+    );
     for row in rows {
         table.row(vec![
             row.system.name().to_owned(),
