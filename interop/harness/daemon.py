@@ -23,7 +23,7 @@ class Daemon:
     """
 
     def __init__(self, binary, run_dir, presence_server=None, credentials=(), server=False, server_port=0, server_users=(),
-                 sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, extra=""):
+                 sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, store="memory:", extra=""):
         self.binary = binary
         self.run_dir = pathlib.Path(run_dir)
         self.fifo = self.run_dir / "pua_fifo"
@@ -38,7 +38,7 @@ class Daemon:
             lines.append(f"presence_server = {toml_string(presence_server)}")
         lines += [
             "[sip]", f"listen = {toml_list(sip)}", f"t1_ms = {t1_ms}",
-            "[store]", 'url = "memory:"',
+            "[store]", f"url = {toml_string(store)}",
             "[mi.fifo]", f"path = {toml_string(self.fifo)}", 'mode = "0666"', f"reply_dir = {toml_string(self.reply_dir)}",
             "[mi.datagram]", f"listen = {toml_list([f'unix:{self.datagram_socket}', 'udp:127.0.0.1:0'])}",
             "[mi.stream]", f"listen = {toml_list([f'unix:{self.stream_socket}'])}",

@@ -312,13 +312,16 @@ impl UserAgent {
         self.core.counters.reset(name)
     }
 
-    /// Begins a graceful stop: with `remove` every publication is removed and every subscription
-    /// ended at its server, else all is left as it is there. New commands are refused. Done when
-    /// [`UserAgent::is_idle`].
+    /// Begins a graceful stop: with `remove` every publication that says nothing else
+    /// ([`Publish::on_stop`](crate::Publish::on_stop)) is withdrawn and every subscription ended
+    /// at its server, without it the publications that say so are; what is left stays as it is
+    /// there. New commands are refused. Done when [`UserAgent::is_idle`]; whoever cannot wait for
+    /// that may stop at any time, since what is withdrawn is written to the store first and the
+    /// next life goes on with it. Drain [`UserAgent::poll_output`] after.
     pub fn stop(&mut self, now: Instant, remove: bool) {
         self.stopping = true;
+        self.epa.stop(now, &mut self.core, remove);
         if remove {
-            self.epa.withdraw_all(now, &mut self.core);
             self.subscriber.end_all(now, &mut self.core);
         }
     }

@@ -46,6 +46,7 @@ mod next_hop;
 mod next_hops;
 mod output;
 mod owner;
+mod paced;
 mod passage;
 mod publication;
 mod random;

@@ -1,7 +1,6 @@
 //! One next hop: its addresses and which of them answers, how fast it may be sent to, and whether
 //! it is up (RFC 3263 §4.3, RFC 3261 §21.5.4).
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use crate::auth::Sessions;
 use crate::bucket::{Bucket, Gate};
 use crate::config::Pacing;
 use crate::output::ResolveError;
-use crate::owner::Ticket;
+use crate::paced::PacedQueue;
 use crate::schedule::{Patience, back_off};
 
 /// How long an address that did not answer is passed over while there are others.
@@ -109,8 +108,8 @@ pub(crate) struct NextHop {
     pub(crate) sessions: Sessions,
     /// Who waits for its addresses.
     pub(crate) waiting: Vec<u64>,
-    /// Who waits to be sent at the paced rate, oldest first.
-    pub(crate) paced: VecDeque<Ticket>,
+    /// Who waits to be sent at the paced rate.
+    pub(crate) paced: PacedQueue,
     bucket: Bucket,
     failures: u32,
     probe_at: Option<Instant>,
@@ -136,7 +135,7 @@ impl NextHop {
             tcp_refused_until: None,
             sessions: Sessions::default(),
             waiting: Vec::new(),
-            paced: VecDeque::new(),
+            paced: PacedQueue::default(),
             bucket: Bucket::new(now, pacing),
             failures: 0,
             probe_at: None,

@@ -73,6 +73,7 @@ impl Crowd {
             if_match: None,
             headers: "".into(),
             proxy: None,
+            on_stop: None,
             wait: Wait::Final,
             timeout: Duration::from_secs(60),
         };

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use sip_transaction::Hop;
 use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, StatusLine};
 
-use super::{Ending, Epa, OVERSHOOT};
+use super::{Epa, OVERSHOOT};
 use crate::auth::Unanswered;
 use crate::core::Core;
 use crate::failure::{Failure, cleaned_reason};
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output};
 use crate::owner::Owner;
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Desire, Exchange, Granted, Last, Operation, Standing, State};
+use crate::publication::{Cause, Exchange, Granted, Last, Operation, Standing, State};
 use crate::record::Change;
 use crate::request::next_cseq;
 use crate::schedule::{Patience, obeyed, refresh_after};
@@ -253,10 +253,11 @@ impl Epa {
             return;
         };
         publication.granted = None;
-        if publication.intent.desire == Desire::Gone {
+        if !publication.intent.wanted.stands() {
+            let ending = publication.ending();
             outcome.next = Next::Ended;
             self.answer(core, index, covered, &outcome);
-            self.end(now, core, index, Ending::Removed);
+            self.end(now, core, index, ending);
             return;
         }
         // The application has changed its mind since.
@@ -360,9 +361,10 @@ impl Epa {
                     .hops
                     .get(next_hop)
                     .is_some_and(crate::next_hop::NextHop::forgot);
-                if publication.intent.desire == Desire::Gone {
+                if !publication.intent.wanted.stands() {
                     // Withdrawn in the meantime, and there is nothing left to withdraw.
-                    self.end(now, core, index, Ending::Removed);
+                    let ending = publication.ending();
+                    self.end(now, core, index, ending);
                 } else {
                     exchange.operation = Operation::Initial;
                     self.load(now, core, index);

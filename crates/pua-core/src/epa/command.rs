@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use event_packages::Package;
 use sip_wire::Uri;
 
-use super::{Ending, Epa, Presentity, Waiter};
+use super::{Epa, Presentity, Waiter};
 use crate::command::{CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
-use crate::publication::{Cause, Desire, Granted, Intent, Publication, Standing, State};
+use crate::publication::{Cause, Ending, Intent, Publication, Standing, State, Wanted};
 use crate::record::{Change, PublicationRecord};
-use crate::schedule::{Patience, refresh_after};
+use crate::schedule::Patience;
 
 /// The longest that a command may wait for its outcome.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -54,7 +54,8 @@ impl Epa {
                     publish.proxy,
                 )?;
                 if let Some(publication) = self.publications.get_mut(index as usize) {
-                    publication.intent.desire = Desire::Stand { until };
+                    publication.intent.wanted = Wanted::Stand { until };
+                    publication.intent.on_stop = publish.on_stop.or(publication.intent.on_stop);
                 }
                 index
             }
@@ -74,7 +75,8 @@ impl Epa {
                     document,
                     headers: publish.headers,
                     proxy: publish.proxy,
-                    desire: Desire::Stand { until },
+                    on_stop: publish.on_stop,
+                    wanted: Wanted::Stand { until },
                     revision: 0,
                     document_revision: 1,
                 };
@@ -95,7 +97,7 @@ impl Epa {
     ) -> Result<(), Refusal> {
         let index = self.target(now, target)?;
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            publication.intent.desire = Desire::Gone;
+            publication.intent.wanted = Wanted::Gone;
         }
         self.wanted(now, core, index, id, target.wait, target.timeout);
         Ok(())
@@ -211,7 +213,7 @@ impl Epa {
         match publication.state {
             State::Requesting(_) => {}
             State::Waiting { held_off: true, .. } => {
-                if publication.intent.desire == Desire::Gone && publication.operation(now).is_none() {
+                if publication.is_over(now) {
                     // At once: in the queue it could be wanted again and go before its time.
                     self.end(now, core, index, Ending::Removed);
                 } else {
@@ -225,7 +227,7 @@ impl Epa {
         }
     }
 
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         now: Instant,
         core: &mut Core,
@@ -291,65 +293,6 @@ impl Epa {
         })
     }
 
-    /// Takes a publication of an earlier life up again: with its entity-tag while that may be
-    /// valid (RFC 3903 §4.2), at the paced rate.
-    pub(crate) fn restore(&mut self, now: Instant, core: &mut Core, record: PublicationRecord) {
-        let Ok(uri_key) = Uri::parse(&record.name.presentity).map(|uri| uri.key()) else {
-            return;
-        };
-        if self.find(&uri_key, &record.name).is_some() {
-            return;
-        }
-        let intent = Intent {
-            document: record.document,
-            headers: record.headers,
-            proxy: record.proxy,
-            desire: if record.removing {
-                Desire::Gone
-            } else {
-                Desire::Stand { until: record.until }
-            },
-            revision: record.revision,
-            document_revision: record.revision,
-        };
-        let Ok(index) = self.insert(now, core, uri_key, record.name, intent) else {
-            return;
-        };
-        let fraction = core.random.fraction();
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        self.next_key = self.next_key.max(record.key + 1);
-        publication.key = record.key;
-        // Not the record's Call-ID: requests may have left after it was written, and within a
-        // Call-ID no CSeq number may come again (R3903-13).
-        let Some((etag, expires_at)) = record.etag.zip(record.expires_at).filter(|(_, at)| *at > now) else {
-            self.enqueue(now, core, index, Cause::Ourselves);
-            return;
-        };
-        let left = u32::try_from(expires_at.saturating_duration_since(now).as_secs()).unwrap_or(u32::MAX);
-        if record.published_revision == record.revision {
-            publication.intent.document_revision = record.revision;
-        }
-        publication.granted = Some(Granted {
-            etag: Some(etag),
-            expires: left,
-            expires_at,
-            server_until: expires_at,
-            revision: record.published_revision,
-        });
-        publication.standing = Standing::Held;
-        if publication.is_behind() {
-            self.enqueue(now, core, index, Cause::Ourselves);
-        } else {
-            let refresh_at = (now + refresh_after(left, fraction)).min(expires_at);
-            publication.state = State::Published {
-                refresh_at: Some(refresh_at),
-            };
-            self.arm(index);
-        }
-    }
-
     /// Applies a changed configuration: next hops anew, and what was refused once more.
     pub(crate) fn configure(&mut self, now: Instant, core: &mut Core) {
         let all: Vec<u32> = self.publications.iter().map(|(index, _)| index as u32).collect();
@@ -388,37 +331,6 @@ impl Epa {
             }
         }
     }
-
-    /// Withdraws everything: the graceful stop.
-    pub(crate) fn withdraw_all(&mut self, now: Instant, core: &mut Core) {
-        let all: Vec<u32> = self.publications.iter().map(|(index, _)| index as u32).collect();
-        for index in all {
-            let Some(publication) = self.publications.get_mut(index as usize) else {
-                continue;
-            };
-            publication.intent.desire = Desire::Gone;
-            publication.intent.revision += 1;
-            self.enqueue(now, core, index, Cause::Application);
-        }
-    }
-
-    /// Whether no exchange is under way and nobody waits.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.waiters.is_empty()
-            && self
-                .publications
-                .iter()
-                .all(|(_, publication)| match publication.state {
-                    State::Requesting(_)
-                    | State::Queued {
-                        cause: Cause::Application,
-                    } => false,
-                    State::Queued { .. }
-                    | State::Published { .. }
-                    | State::Waiting { .. }
-                    | State::Refused => true,
-                })
-    }
 }
 
 fn takes_no_body(package: &str) -> bool {
@@ -437,11 +349,15 @@ pub(super) fn record(publication: &Publication) -> PublicationRecord {
         document: publication.intent.document.clone(),
         headers: publication.intent.headers.clone(),
         proxy: publication.intent.proxy.clone(),
-        until: publication.until(),
-        removing: publication.intent.desire == Desire::Gone,
+        until: match publication.intent.wanted {
+            Wanted::Stand { until } => until,
+            Wanted::Over { until } => Some(until),
+            Wanted::Gone => None,
+        },
+        removing: publication.intent.wanted == Wanted::Gone,
         revision: publication.intent.revision,
         document_revision: publication.intent.document_revision,
-        on_stop: None,
+        on_stop: publication.intent.on_stop,
         published_revision: granted.map_or(0, |granted| granted.revision),
         etag: granted.and_then(|granted| granted.etag.clone()),
         expires_at: granted.map(|granted| granted.expires_at),

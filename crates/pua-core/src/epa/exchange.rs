@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use std::net::IpAddr;
 
-use super::{Ending, Epa, owner};
+use super::{Epa, owner};
 use crate::core::Core;
 use crate::failure::Failure;
 use crate::next_hop::Selection;
@@ -32,7 +32,8 @@ impl Epa {
             return;
         }
         let Some(operation) = publication.operation(now) else {
-            self.end(now, core, index, Ending::Removed);
+            let ending = publication.ending();
+            self.end(now, core, index, ending);
             return;
         };
         if operation.has_body()

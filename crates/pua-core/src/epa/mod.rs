@@ -8,7 +8,9 @@
 mod answer;
 mod command;
 mod exchange;
+mod restore;
 mod settle;
+mod stop;
 mod view;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +25,7 @@ use crate::command::CommandId;
 use crate::core::Core;
 use crate::output::{Event, Output};
 use crate::owner::{Owner, Role, Ticket};
-use crate::publication::{Cause, Desire, Publication, State};
+use crate::publication::{Cause, Ending, Publication, State, Wanted};
 use crate::record::Change;
 use crate::schedule::{Patience, back_off};
 
@@ -60,6 +62,8 @@ pub(crate) struct Epa {
     waiters_due: DueTimes,
     next_key: u64,
     next_serial: u32,
+    /// How far the graceful stop has come in withdrawing what shall not stay.
+    stopping: Option<stop::Withdrawal>,
 }
 
 /// What a transaction, or who waits for addresses, is told to belong to: the publication's index
@@ -92,6 +96,7 @@ impl Epa {
             waiters_due: DueTimes::new(now),
             next_key: 1,
             next_serial: 1,
+            stopping: None,
         }
     }
 
@@ -101,10 +106,11 @@ impl Epa {
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        match (self.due.next(), self.waiters_due.next()) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let stopping = self.stopping.as_ref().map(|stopping| stopping.goes_on_at());
+        [self.due.next(), self.waiters_due.next(), stopping]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what has become due.
@@ -115,6 +121,7 @@ impl Epa {
         while let Some(waiter) = self.waiters_due.pop(now) {
             self.waiter_due(now, core, waiter);
         }
+        self.withdraw_more(now, core);
     }
 
     fn publication_due(&mut self, now: Instant, core: &mut Core, index: u32) {
@@ -127,10 +134,11 @@ impl Epa {
                 .granted
                 .as_ref()
                 .is_some_and(|granted| granted.etag.is_some() && granted.server_until > now + OVERSHOOT);
-            match publication.intent.desire {
-                Desire::Stand { .. } if lingers => self.withdraw_expired(now, core, index),
-                Desire::Stand { .. } => self.end(now, core, index, Ending::Expired),
-                Desire::Gone => self.end(now, core, index, Ending::Removed),
+            if publication.intent.wanted.stands() && lingers {
+                self.withdraw_expired(now, core, index);
+            } else {
+                let ending = publication.ending();
+                self.end(now, core, index, ending);
             }
             return;
         }
@@ -187,9 +195,10 @@ impl Epa {
             }
             Cause::Ourselves => {
                 let (hop, ticket) = (publication.next_hop, ticket(index, publication.key));
+                let by = publication.lost_at(now);
                 self.arm(index);
                 if let Some(next_hop) = core.hops.get(hop) {
-                    next_hop.paced.push_back(ticket);
+                    next_hop.paced.push(by, ticket);
                 }
                 self.pump(now, core, hop);
             }
@@ -209,7 +218,7 @@ impl Epa {
             let Some(next_hop) = core.hops.get(hop) else {
                 return false;
             };
-            let Some(ticket) = next_hop.paced.front().copied() else {
+            let Some(ticket) = next_hop.paced.front() else {
                 return false;
             };
             if ticket.role != Role::Publisher {
@@ -343,7 +352,7 @@ impl Epa {
     /// The lifetime is over, but the server holds the state for longer: it is withdrawn.
     fn withdraw_expired(&mut self, now: Instant, core: &mut Core, index: u32) {
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            publication.intent.desire = Desire::Gone;
+            publication.intent.wanted = Wanted::Over { until: now };
             publication.intent.revision += 1;
             if let Some(granted) = &mut publication.granted {
                 granted.expires_at = granted.server_until;
@@ -365,13 +374,4 @@ impl Epa {
         publication.failures = publication.failures.saturating_add(1);
         now + back_off(patience, publication.failures, core.random.fraction())
     }
-}
-
-/// How a publication's life ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// The application withdrew it.
-    Removed,
-    /// The lifetime that was asked for is over.
-    Expired,
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use sip_wire::reason_phrase;
 
-use super::{Ending, Epa};
+use super::Epa;
 use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply};
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Desire, Last, Publication, Standing, State};
+use crate::publication::{Cause, Ending, Last, Publication, Standing, State};
 use crate::schedule::{Patience, obeyed};
 
 /// The failure as the outcome of a publishing command.
@@ -150,7 +150,7 @@ impl Epa {
         publication.last = Some(last);
         // A lifetime that is over, or a removal with nothing left to remove, ends here and now.
         let over = publication.until().is_some_and(|until| until <= now);
-        let nothing_left = publication.intent.desire == Desire::Gone && publication.operation(now).is_none();
+        let nothing_left = publication.is_over(now);
         let next = match settled {
             _ if over || nothing_left => Next::Ended,
             Settled::Waiting { at, .. } => Next::Retry { at },
@@ -178,13 +178,9 @@ impl Epa {
             }
         }
         let outcome = outcome(failure, publication, next);
+        let ending = publication.ending();
         self.answer(core, index, covered, &outcome);
         if over || nothing_left {
-            let ending = if nothing_left {
-                Ending::Removed
-            } else {
-                Ending::Expired
-            };
             self.end(now, core, index, ending);
             return;
         }

@@ -5,7 +5,7 @@ use sip_wire::Uri;
 use super::Epa;
 use crate::command::PublicationName;
 use crate::core::Core;
-use crate::publication::{Desire, Publication, State};
+use crate::publication::{Publication, State, Wanted};
 use crate::view::{Filter, Page, PublicationState, PublicationView, Statistic};
 
 impl Epa {
@@ -127,9 +127,9 @@ impl Epa {
 }
 
 fn state_of(publication: &Publication) -> PublicationState {
-    match (&publication.state, publication.intent.desire) {
+    match (&publication.state, publication.intent.wanted) {
         (State::Refused, _) => PublicationState::Refused,
-        (_, Desire::Gone) => PublicationState::Removing,
+        (_, Wanted::Over { .. } | Wanted::Gone) => PublicationState::Removing,
         (State::Queued { .. }, _) => PublicationState::Queued,
         (State::Requesting(_), _) => PublicationState::Requesting,
         (State::Published { .. }, _) => PublicationState::Published,
@@ -158,6 +158,7 @@ fn view(core: &Core, publication: &Publication) -> PublicationView {
             _ => None,
         },
         until: publication.until(),
+        on_stop: publication.intent.on_stop,
         revision: publication.intent.revision,
         published_revision: granted.map_or(0, |granted| granted.revision),
         last_code: publication.last.as_ref().map(|last| last.code),

@@ -13,23 +13,44 @@
 //! [`Intent`] and [`Granted`]. A publication that has ended is taken out of the table.
 
 pub(crate) mod response;
+mod shared;
+
+pub(crate) use shared::{Cause, Desire, Last};
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use smallvec::SmallVec;
 
-use crate::command::{Document, Proxy, PublicationName};
+use crate::command::{Document, OnStop, Proxy, PublicationName};
 use crate::passage::Passage;
 use crate::schedule::Patience;
 
 /// Whether the application wants the information to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Desire {
+pub(crate) enum Wanted {
     /// Until then, or until further notice.
     Stand { until: Option<Instant> },
-    /// Not any more.
+    /// Not any more, since its lifetime is over; the server is still to be told.
+    Over { until: Instant },
+    /// Not any more, since the application has withdrawn it.
     Gone,
+}
+
+impl Wanted {
+    /// Whether it shall stand.
+    pub(crate) fn stands(self) -> bool {
+        matches!(self, Wanted::Stand { .. })
+    }
+}
+
+/// How a publication's life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The application withdrew it.
+    Removed,
+    /// The lifetime that was asked for is over.
+    Expired,
 }
 
 /// What the application asked for. Only a command changes it.
@@ -37,7 +58,9 @@ pub(crate) struct Intent {
     pub(crate) document: Option<Document>,
     pub(crate) headers: Arc<str>,
     pub(crate) proxy: Option<Proxy>,
-    pub(crate) desire: Desire,
+    /// What becomes of it when the daemon stops; `None`: what the configuration says.
+    pub(crate) on_stop: Option<OnStop>,
+    pub(crate) wanted: Wanted,
     /// Grows with every command.
     pub(crate) revision: u64,
     /// The revision that brought the present document and headers.
@@ -87,13 +110,6 @@ impl Operation {
     }
 }
 
-/// On whose behalf a request is sent: the application's go first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Application,
-    Ourselves,
-}
-
 /// Where the publication stands.
 pub(crate) enum State {
     /// Waits for the presentity's turn, or for the paced rate.
@@ -127,13 +143,6 @@ pub(crate) struct Exchange {
     pub(crate) passage: Passage,
     /// The server had forgotten the publication in this exchange.
     pub(crate) forgotten: bool,
-}
-
-/// The last final response, or what stood for it.
-pub(crate) struct Last {
-    pub(crate) code: u16,
-    pub(crate) reason: Arc<str>,
-    pub(crate) at: Instant,
 }
 
 /// How the publication stood before: tells a recovery from a first grant.
@@ -179,20 +188,25 @@ impl Publication {
     /// The request that brings the server's state nearer to what is wanted; `None`: there is
     /// nothing to ask for, since nothing is there and nothing shall be.
     pub(crate) fn operation(&self, now: Instant) -> Option<Operation> {
-        match (self.intent.desire, self.valid(now)) {
-            (Desire::Gone, None) => None,
-            (Desire::Gone, Some((etag, _))) => Some(Operation::Remove(etag.clone())),
-            (Desire::Stand { .. }, None) => Some(Operation::Initial),
-            (Desire::Stand { .. }, Some((etag, revision))) if revision < self.intent.document_revision => {
+        match (self.intent.wanted, self.valid(now)) {
+            (Wanted::Over { .. } | Wanted::Gone, None) => None,
+            (Wanted::Over { .. } | Wanted::Gone, Some((etag, _))) => Some(Operation::Remove(etag.clone())),
+            (Wanted::Stand { .. }, None) => Some(Operation::Initial),
+            (Wanted::Stand { .. }, Some((etag, revision))) if revision < self.intent.document_revision => {
                 Some(Operation::Modify(etag.clone()))
             }
-            (Desire::Stand { .. }, Some((etag, _))) => Some(Operation::Refresh(etag.clone())),
+            (Wanted::Stand { .. }, Some((etag, _))) => Some(Operation::Refresh(etag.clone())),
         }
+    }
+
+    /// Whether nothing is left to be done about it: it shall not stand, and the server has nothing.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        !self.intent.wanted.stands() && self.valid(now).is_none()
     }
 
     /// Whether the server lacks a revision.
     pub(crate) fn is_behind(&self) -> bool {
-        self.intent.desire == Desire::Gone
+        !self.intent.wanted.stands()
             || self
                 .granted
                 .as_ref()
@@ -202,9 +216,22 @@ impl Publication {
     /// When it ends; `None`: when told. One that is being withdrawn ends with the server's grant
     /// at the latest.
     pub(crate) fn until(&self) -> Option<Instant> {
-        match self.intent.desire {
-            Desire::Stand { until } => until,
-            Desire::Gone => self.granted.as_ref().map(|granted| granted.expires_at),
+        match self.intent.wanted {
+            Wanted::Stand { until } => until,
+            Wanted::Over { .. } | Wanted::Gone => self.granted.as_ref().map(|granted| granted.expires_at),
+        }
+    }
+
+    /// When the server loses it unless it is sent before; `now` if the server does not hold it.
+    pub(crate) fn lost_at(&self, now: Instant) -> Instant {
+        self.granted.as_ref().map_or(now, |granted| granted.expires_at)
+    }
+
+    /// How it has ended when nothing of it is left.
+    pub(crate) fn ending(&self) -> Ending {
+        match self.intent.wanted {
+            Wanted::Gone => Ending::Removed,
+            Wanted::Stand { .. } | Wanted::Over { .. } => Ending::Expired,
         }
     }
 

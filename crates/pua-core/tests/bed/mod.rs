@@ -93,6 +93,7 @@ pub struct Bed {
     pub responses: Vec<Sent>,
     taken: usize,
     next_id: u64,
+    lives: u8,
 }
 
 pub fn config() -> Config {
@@ -131,6 +132,7 @@ pub fn publish(presentity: &str, body: &str, seconds: u32) -> Publish {
         if_match: None,
         headers: "".into(),
         proxy: None,
+        on_stop: None,
         wait: Wait::Final,
         timeout: Duration::from_secs(32),
     }
@@ -164,6 +166,7 @@ impl Bed {
             responses: Vec::new(),
             taken: 0,
             next_id: 1,
+            lives: 7,
         }
     }
 

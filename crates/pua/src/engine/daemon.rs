@@ -13,7 +13,7 @@ use super::delivery::deliver;
 use super::handle::{Control, Inbox, Submission};
 use super::orders::Orders;
 use super::parts::Parts;
-use super::store::{Memory, Store as _};
+use super::store::Kept;
 use super::turn::{Held, Turn};
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
@@ -59,7 +59,7 @@ pub(super) struct Daemon {
     pub(super) front_stop: tokio_util::sync::CancellationToken,
     pub(super) events: Outlet,
     pub(super) counts: statistics::Counts,
-    store: Memory,
+    pub(super) store: Kept,
     desk: Desk,
     /// Questions of consumers of events: at most one of each.
     asks: VecDeque<Ask>,
@@ -70,8 +70,21 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    pub(super) fn new(parts: Parts) -> Daemon {
-        Daemon {
+    /// Takes up what the store holds of an earlier life.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn new(mut parts: Parts) -> anyhow::Result<Daemon> {
+        let mut turn = Turn::after(parts.events.inlet.last());
+        let bell = parts.inbox.bell.clone();
+        let store = parts.store.begin(
+            move || bell.ring(),
+            |now, input| {
+                parts.agent.handle_input(now, input);
+                turn.drain(&mut parts.agent);
+            },
+        )?;
+        Ok(Daemon {
             admin: Admin::new(parts.hooks.log_level.clone()),
             poll: parts.poll,
             config: parts.config,
@@ -88,25 +101,12 @@ impl Daemon {
             events: parts.events,
             asks: VecDeque::new(),
             counts: statistics::Counts::default(),
-            store: Memory::default(),
+            store,
             desk: Desk::default(),
-            turn: Turn::default(),
+            turn,
             phase: Phase::Serving,
             killed: false,
-        }
-    }
-
-    /// Takes up what the store holds of an earlier life.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(super) fn restore(&mut self) -> anyhow::Result<()> {
-        let now = Instant::now();
-        for record in self.store.load()? {
-            self.agent.handle_input(now, Input::Restore(record));
-            self.turn.drain(&mut self.agent);
-        }
-        Ok(())
+        })
     }
 
     /// Runs until the stop is done.
@@ -119,7 +119,7 @@ impl Daemon {
             let now = Instant::now();
             let timeout = match self.pending() {
                 true => Some(Duration::ZERO),
-                false => self.next_timeout().map(|at| at.saturating_duration_since(now)),
+                false => self.next_timeout(now).map(|at| at.saturating_duration_since(now)),
             };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
@@ -166,7 +166,7 @@ impl Daemon {
             || !self.asks.is_empty()
     }
 
-    fn next_timeout(&self) -> Option<Instant> {
+    fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let stopping = match self.phase {
             Phase::Stopping(until) => Some(until),
             _ => None,
@@ -177,6 +177,7 @@ impl Daemon {
             self.fifo.as_ref().map(Fifo::next_timeout),
             self.replies.as_ref().and_then(ReplyFifos::next_timeout),
             self.datagrams.as_ref().and_then(Datagrams::next_timeout),
+            self.store.next_look(now, !self.turn.is_settled()),
             stopping,
         ]
         .into_iter()
@@ -313,8 +314,11 @@ impl Daemon {
             || config.mi != self.config.mi
             || config.http != self.config.http
             || config.server != self.config.server
+            || config.store != self.config.store
         {
-            tracing::warn!("listeners and the embedded server keep their old settings until a restart");
+            tracing::warn!(
+                "listeners, the store and the embedded server keep their old settings until a restart"
+            );
         }
         self.feed(now, Input::Configure(settings::core(&config, &self.bound)));
         if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
@@ -380,30 +384,37 @@ impl Daemon {
     fn release(&mut self, now: Instant) {
         let mut turn = std::mem::take(&mut self.turn);
         let (mut clock, mut told) = (None, false);
-        turn.commit(&mut self.store, |held: &mut Held| {
-            // Before the replies: who is told that something is done finds it in the stream.
-            for event in held.events.drain(..) {
-                tracing::debug!(?event, "event");
-                self.events
-                    .inlet
-                    .push(*clock.get_or_insert_with(Clock::read), event);
-                told = true;
-            }
-            for (id, reply) in held.replies.drain(..) {
-                let clock = clock.get_or_insert_with(Clock::read);
-                if let Some(answer) = self.desk.settle(clock, id, reply) {
-                    deliver(
-                        now,
-                        answer,
-                        &mut self.replies,
-                        &mut self.datagrams,
-                        &mut self.counts,
-                    );
+        let not_durable = self.store.not_durable();
+        turn.commit(
+            &mut self.store,
+            not_durable.is_some(),
+            |held: &mut Held, durable| {
+                // Before the replies: who is told that something is done finds it in the stream.
+                for event in held.events.drain(..) {
+                    tracing::debug!(?event, "event");
+                    self.events
+                        .inlet
+                        .push(*clock.get_or_insert_with(Clock::read), event);
+                    told = true;
                 }
-            }
-        });
+                for (id, reply) in held.replies.drain(..) {
+                    let clock = clock.get_or_insert_with(Clock::read);
+                    let doubt = not_durable.as_ref().filter(|_| !durable);
+                    if let Some(answer) = self.desk.settle(clock, id, reply, doubt) {
+                        deliver(
+                            now,
+                            answer,
+                            &mut self.replies,
+                            &mut self.datagrams,
+                            &mut self.counts,
+                        );
+                    }
+                }
+            },
+        );
         if told {
             self.events.inlet.announce();
+            self.store.reserve_events(self.events.inlet.last());
         }
         self.turn = turn;
     }
@@ -461,8 +472,9 @@ impl Daemon {
         true
     }
 
-    /// Removes the files that clients find the daemon by.
-    pub(super) fn remove_files(self) {
+    /// Writes what is left, and removes the files that clients find the daemon by.
+    pub(super) fn close(self) {
+        self.store.close();
         if let Some(fifo) = self.fifo {
             fifo.remove();
         }

@@ -28,7 +28,7 @@ pub(crate) struct Turn {
     pub(crate) requests: Vec<Arrived>,
     /// Those that take long to answer.
     pub(crate) long: VecDeque<Arrived>,
-    /// Events that the user agent has made so far, also those that wait for a commit.
+    /// The number of the last event that the user agent has made, also if it waits for a commit.
     pub(crate) emitted: u64,
     changes: Vec<Change>,
     held: Held,
@@ -38,6 +38,14 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// A first turn, whose first event has the number after `emitted`.
+    pub(crate) fn after(emitted: u64) -> Turn {
+        Turn {
+            emitted,
+            ..Turn::default()
+        }
+    }
+
     /// Takes all outputs of the user agent.
     pub(crate) fn drain(&mut self, agent: &mut UserAgent) {
         while let Some(output) = agent.poll_output() {
@@ -54,8 +62,15 @@ impl Turn {
         }
     }
 
-    /// Hands the changes to the store; then `release` gets all that may go out, in order.
-    pub(crate) fn commit(&mut self, store: &mut impl Store, mut release: impl FnMut(&mut Held)) {
+    /// Hands the changes to the store; then `release` gets all that may go out, in order, and
+    /// whether the changes that belong to it are durable. While the store has failed nothing is held
+    /// back.
+    pub(crate) fn commit(
+        &mut self,
+        store: &mut impl Store,
+        failed: bool,
+        mut release: impl FnMut(&mut Held, bool),
+    ) {
         if !self.changes.is_empty() {
             self.number += 1;
             store.commit(self.number, &mut self.changes);
@@ -64,17 +79,17 @@ impl Turn {
         while self
             .waiting
             .front()
-            .is_some_and(|(number, _)| *number <= committed)
+            .is_some_and(|(number, _)| failed || *number <= committed)
         {
-            if let Some((_, mut held)) = self.waiting.pop_front() {
-                release(&mut held);
+            if let Some((number, mut held)) = self.waiting.pop_front() {
+                release(&mut held, number <= committed);
             }
         }
         if self.held.replies.is_empty() && self.held.events.is_empty() {
             return;
         }
-        if self.number <= committed {
-            release(&mut self.held);
+        if failed || self.number <= committed {
+            release(&mut self.held, self.number <= committed);
             self.held.replies.clear();
             self.held.events.clear();
         } else {
@@ -91,8 +106,6 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use pua_core::PublicationRecord;
-
     use super::*;
 
     /// A store whose commits are done when the test says so.
@@ -103,9 +116,6 @@ mod tests {
     }
 
     impl Store for Slow {
-        fn load(&mut self) -> anyhow::Result<Vec<PublicationRecord>> {
-            Ok(Vec::new())
-        }
         fn commit(&mut self, number: u64, changes: &mut Vec<Change>) {
             changes.clear();
             self.taken = number;
@@ -117,7 +127,7 @@ mod tests {
 
     fn released(turn: &mut Turn, store: &mut Slow) -> Vec<u64> {
         let mut out = Vec::new();
-        turn.commit(store, |held| {
+        turn.commit(store, false, |held, _| {
             out.extend(held.replies.drain(..).map(|(id, _)| id.0))
         });
         out

@@ -89,7 +89,10 @@ impl Object {
         self.put("summary", document.map(|document| document.summary().to_json()));
         self.put("document", document.map(|document| document.to_json()));
         self.put("content_type", told.then_some(&*state.content_type));
-        self.put("warning", document.and_then(|document| of_another(document, &state.resource)));
+        self.put(
+            "warning",
+            document.and_then(|document| of_another(document, &state.resource)),
+        );
     }
 
     fn body(&mut self, body: &[u8]) {

@@ -70,6 +70,27 @@ pub(crate) fn plan(command: mi::Command, answerable: bool) -> Plan {
     Plan::Core(command, about, early)
 }
 
+/// Whether a command asks for something that outlives the daemon.
+pub(crate) fn is_durable(command: &core::Command) -> bool {
+    match command {
+        core::Command::Publish(_)
+        | core::Command::Remove(_)
+        | core::Command::Subscribe(_)
+        | core::Command::Unsubscribe(_) => true,
+        core::Command::Refresh(_) | core::Command::Fetch(_) => false,
+    }
+}
+
+/// Whether a reply says that what was asked for is so.
+pub(crate) fn is_success(reply: &core::Reply) -> bool {
+    match reply {
+        core::Reply::Accepted => true,
+        core::Reply::Final(outcome) => (200..300).contains(&outcome.code),
+        core::Reply::Subscription(outcome) => (200..300).contains(&outcome.code),
+        core::Reply::Refused(_) => false,
+    }
+}
+
 /// The answer to a command that was taken, and whose outcome nobody waits for.
 pub(crate) fn accepted(about: About) -> Reply {
     match about {

@@ -115,6 +115,9 @@ impl Daemon {
 
     /// Starts a daemon and waits until it serves.
     fn spawn(directory: &Path, configuration: &str) -> (Child, Value) {
+        let path = directory.join("ready.json");
+        // A daemon that was killed has left it.
+        let _ = fs::remove_file(&path);
         let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
         watch.add_watch(directory, AddWatchFlags::IN_MOVED_TO).unwrap();
         let mut child = command(directory, configuration)
@@ -122,7 +125,6 @@ impl Daemon {
             .spawn()
             .unwrap();
         let start = Instant::now();
-        let path = directory.join("ready.json");
         while !path.exists() {
             assert!(start.elapsed() < PATIENCE, "the daemon does not get ready");
             assert!(child.try_wait().unwrap().is_none(), "the daemon has ended");

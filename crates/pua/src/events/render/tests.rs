@@ -135,11 +135,17 @@ fn a_document_about_somebody_else_is_told_with_a_warning() {
     let pidf = br#"<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@h"><tuple id="t"><status><basic>open</basic></status></tuple></presence>"#;
     for (presentity, warning) in [
         ("sip:a@h", Value::Null),
-        ("sip:b@h", json!("the document is about pres:a@h, not about sip:b@h")),
+        (
+            "sip:b@h",
+            json!("the document is about pres:a@h, not about sip:b@h"),
+        ),
     ] {
         let json = rendered(&state(presentity, "application/pidf+xml", pidf, true));
         assert_eq!(json["warning"], warning);
-        assert_eq!((&json["presentity"], &json["summary"]["availability"]), (&json!(presentity), &json!("open")));
+        assert_eq!(
+            (&json["presentity"], &json["summary"]["availability"]),
+            (&json!(presentity), &json!("open"))
+        );
     }
 }
 
