@@ -124,6 +124,7 @@ impl World {
                 if_match: None,
                 headers: "".into(),
                 proxy: None,
+                on_stop: None,
                 wait,
                 timeout,
             })

@@ -167,6 +167,7 @@ pub(crate) fn publication(presentity: &str) -> PublicationView {
         last_reason: Some(Arc::from("OK")),
         last_at: None,
         next_hop: None,
+        on_stop: None,
         call_id: Arc::from("c"),
         cseq: 1,
     }

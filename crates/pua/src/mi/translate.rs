@@ -131,6 +131,7 @@ fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
         proxy: publish
             .outbound_proxy
             .map(|uri| core::Proxy { uri: Arc::from(uri) }),
+        on_stop: None,
         wait,
         timeout: publish.timeout,
     })
