@@ -142,7 +142,10 @@ fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
         proxy: publish
             .outbound_proxy
             .map(|uri| core::Proxy { uri: Arc::from(uri) }),
-        on_stop: None,
+        on_stop: publish.on_stop.map(|on_stop| match on_stop {
+            mi::OnStop::Keep => core::OnStop::Keep,
+            mi::OnStop::Remove => core::OnStop::Remove,
+        }),
         wait,
         timeout: publish.timeout,
     })
