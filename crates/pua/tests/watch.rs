@@ -50,6 +50,17 @@ impl Bed {
         Running::start(&self.daemon, arguments)
     }
 
+    /// Tells what becomes of subscriptions from now on: what comes next is not missed.
+    fn tail(&self) -> Running {
+        let tail = self.watch(&["tail", "--kind", "subscription"]);
+        let start = std::time::Instant::now();
+        let consumers = json!({"statistics": ["events:consumers"]});
+        while self.daemon.call("get_statistics", consumers.clone())["result"]["events:consumers"] != 1 {
+            assert!(start.elapsed() < common::PATIENCE, "it does not attach");
+        }
+        tail
+    }
+
     /// What is subscribed to.
     fn subscriptions(&self) -> Vec<Value> {
         let listed = self.daemon.call("pua:subscriptions", json!({}));
@@ -164,7 +175,7 @@ fn a_change_reaches_a_script_within_a_second_and_in_order() {
 #[test]
 fn what_a_watch_has_subscribed_to_it_withdraws_unless_it_shall_be_kept() {
     let bed = Bed::start();
-    let mut tail = bed.watch(&["tail", "--kind", "subscription"]);
+    let mut tail = bed.tail();
     for arguments in [&["watch", ALICE][..], &["watch", ALICE, "--keep"]] {
         let mut watch = bed.watch(arguments);
         watch.said();
@@ -183,7 +194,7 @@ fn what_a_watch_has_subscribed_to_it_withdraws_unless_it_shall_be_kept() {
 #[test]
 fn a_reader_that_goes_ends_a_watch_although_nothing_happens() {
     let bed = Bed::start();
-    let mut tail = bed.watch(&["tail", "--kind", "subscription"]);
+    let mut tail = bed.tail();
     let mut watch = bed.watch(&["watch", ALICE]);
     watch.said();
     drop(watch.lines.take());
