@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import urllib.request
 
-from .ports import free_port
+from .ports import free_port, until_free
 from .process import Process, program
 from .sip import answers_options
 
@@ -23,6 +23,8 @@ def make_database(path, *schemas, edit=lambda sql: sql):
     """A fresh database from the schema files of Debian's kamailio-sqlite-modules."""
     path.unlink(missing_ok=True)
     database = sqlite3.connect(path)
+    # Whoever reads keeps nobody from writing. It is kept in the file.
+    database.execute("PRAGMA journal_mode = WAL")
     for schema in schemas:
         database.executescript(edit((SCHEMAS / f"{schema}-create.sql").read_text()))
     database.commit()
@@ -53,6 +55,7 @@ class PresenceServer:
 
     def start(self, empty=True):
         """Starts it, with an empty database unless told otherwise, and waits for its answer to OPTIONS."""
+        until_free(self.port)
         if empty:
             for leftover in self.run_dir.glob("presence.db*"):
                 leftover.unlink()
@@ -66,7 +69,7 @@ class PresenceServer:
         for define in self.defines:
             argv += ["-A", define]
         self.process = Process("kamailio-presence", argv, self.run_dir)
-        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 30)
+        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 60)
         return self
 
     def _write_lists(self):
@@ -148,7 +151,7 @@ class Publisher:
         rundir = self.run_dir / "kamailio-pua"
         rundir.mkdir(exist_ok=True)
         self.process = Process("kamailio-pua", [program("kamailio"), "-DD", "-E", "-m", "64", "-M", "8", "-f", config, "-Y", rundir, "-w", rundir], self.run_dir)
-        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 30)
+        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 60)
         return self
 
     def stop(self):

@@ -96,8 +96,9 @@ pub enum Input<'a> {
     Configure(Config),
     /// A publication of an earlier life, read from the store.
     Restore(PublicationRecord),
-    /// A subscription of an earlier life, read from the store: made anew, since its dialogs are
-    /// gone (RFC 6665 §4.1.2.2), at the paced rate.
+    /// A subscription of an earlier life, read from the store: taken up in the dialogs whose time
+    /// still runs, by a refresh in each (RFC 6665 §4.1.2.2); made anew without one. All at the
+    /// paced rate.
     RestoreSubscription(SubscriptionRecord),
 }
 

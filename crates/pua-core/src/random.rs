@@ -109,6 +109,11 @@ impl Random {
     }
 }
 
+/// The random bits in a tag of [`Random::tag_of`].
+pub(crate) fn bits_of_tag(tag: &str) -> Option<u64> {
+    u64::from_str_radix(tag.get(2..18)?, 16).ok()
+}
+
 /// The number in a tag of [`Random::tag_of`]; that the tag is ours is for the caller to see.
 pub(crate) fn index_of_tag(tag: &str) -> Option<u32> {
     u32::from_str_radix(tag.get(18..)?, 16).ok()

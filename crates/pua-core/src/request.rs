@@ -8,8 +8,11 @@ use crate::publication::HeldDocument;
 pub(crate) const DATAGRAM: usize = 65_507;
 
 /// CSeq numbers stay below 2^31 (RFC 3261 §8.1.1.5).
+pub(crate) const LAST_CSEQ: u32 = 0x7fff_fffe;
+
+/// The CSeq number of the next request.
 pub(crate) fn next_cseq(cseq: u32) -> u32 {
-    if cseq >= 0x7fff_fffe { 1 } else { cseq + 1 }
+    if cseq >= LAST_CSEQ { 1 } else { cseq + 1 }
 }
 
 /// Everything that a PUBLISH says.

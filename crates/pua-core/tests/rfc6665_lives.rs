@@ -73,7 +73,6 @@ fn graceful_stop() {
     bed.respond(&other, 200, "Expires: 600\r\n");
     let (_, third) = bed.subscribe("reg", EVER);
     bed.respond(&third, 500, "");
-    bed.changes.clear();
     let now = bed.at(bed.now);
     bed.agent.stop(now, true);
     bed.input(Input::Timeout);
@@ -94,7 +93,13 @@ fn graceful_stop() {
     bed.respond(&end, 200, "Expires: 0\r\n");
     bed.end(&other, "d", 2, "timeout");
     bed.nothing_left();
-    assert!(bed.changes.is_empty(), "{:?}", bed.changes);
+    // What was wanted stays, without dialogs.
+    let records = bed.records();
+    assert_eq!(records.len(), 3);
+    assert!(
+        records.iter().all(|record| record.dialogs.is_empty()),
+        "{records:?}"
+    );
     let busy = bed.command(Command::Subscribe(subscribe("presence", EVER)));
     assert!(matches!(bed.reply(busy), Some(Reply::Refused(Refusal::Busy))));
     // A notifier that says nothing does not hold it up for ever.
@@ -114,6 +119,7 @@ fn graceful_stop() {
     bed.input(Input::Timeout);
     bed.nothing_sent();
     assert!(bed.agent.is_idle());
+    assert_eq!(bed.records()[0].dialogs.len(), 1);
 }
 
 fn put(bed: &Bed) -> SubscriptionRecord {

@@ -159,9 +159,11 @@ impl Subscriber {
             until,
         };
         let fraction = core.random.fraction();
+        let mut durable = false;
         for dialog in &mut subscription.dialogs {
             // R6665-28: what was granted, or less by the NOTIFY's own word.
             if until < dialog.expires_at {
+                durable = true;
                 dialog.stands_until(now, until, refresh_after(granted, fraction));
             }
         }
@@ -171,6 +173,9 @@ impl Subscriber {
             .any(|dialog| dialog.told.state.list_uri().is_some());
         if !subscription.dialogs.is_empty() && (list || !subscription.takes_several_dialogs()) {
             subscription.state = State::Established;
+        }
+        if durable {
+            self.persist_dialogs(core, exchange.subscription);
         }
     }
 
@@ -263,6 +268,7 @@ impl Subscriber {
             let outcome = self.outcome_told(core, subscription, id);
             self.answer(core, index, Awaited::State, &outcome);
         }
+        self.persist_dialogs(core, index);
         self.reconsider(now, core, index, id);
     }
 

@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
 use crate::publication::{Cause, Desire};
-use crate::record::{Change, SubscriptionRecord};
+use crate::record::Change;
 use crate::schedule::Patience;
 
 /// The longest that a command may wait for its outcome.
@@ -53,12 +53,7 @@ impl Subscriber {
                 index
             }
         };
-        if let Some(subscription) = self.subscriptions.get(index as usize) {
-            core.outputs
-                .push_back(Output::Persist(Change::PutSubscription(Box::new(record(
-                    subscription,
-                )))));
-        }
+        self.persist_wanted(core, index);
         self.waits(
             now,
             core,
@@ -256,7 +251,7 @@ impl Subscriber {
         }
     }
 
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         now: Instant,
         core: &mut Core,
@@ -302,40 +297,6 @@ impl Subscriber {
                     && held.name.id == name.id
             })
         })
-    }
-
-    /// Makes a subscription of an earlier life anew, at the paced rate (R6665-64).
-    pub(crate) fn restore(&mut self, now: Instant, core: &mut Core, record: SubscriptionRecord) {
-        let Ok(key) = usable(&record.name.presentity) else {
-            return;
-        };
-        if self.find(&key, &record.name).is_some() {
-            return;
-        }
-        if record.until.is_some_and(|until| until <= now) {
-            // Its lifetime has ended meanwhile.
-            self.next_key = self.next_key.max(record.key + 1);
-            core.outputs
-                .push_back(Output::Persist(Change::DeleteSubscription { key: record.key }));
-            return;
-        }
-        let intent = Intent {
-            headers: record.headers,
-            proxy: record.proxy,
-            members: record.members,
-            desire: Desire::Stand { until: record.until },
-            fetch: false,
-            revision: 0,
-        };
-        let Ok(index) = self.insert(now, core, record.name, intent) else {
-            return;
-        };
-        self.by_uri.entry(key.into()).or_default().push(index);
-        self.next_key = self.next_key.max(record.key + 1);
-        if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-            subscription.key = record.key;
-        }
-        self.enqueue(now, core, index, Cause::Ourselves);
     }
 
     /// Applies a changed configuration: next hops anew, and what a server refused once more. What
@@ -394,23 +355,8 @@ fn own_hop(now: Instant, core: &mut Core, presentity: &str, proxy: Option<&Proxy
     next_hop_for(now, core, presentity, proxy, configured.as_ref())
 }
 
-/// The durable form of a subscription.
-fn record(subscription: &Subscription) -> SubscriptionRecord {
-    SubscriptionRecord {
-        key: subscription.key,
-        name: subscription.name.clone(),
-        headers: subscription.intent.headers.clone(),
-        proxy: subscription.intent.proxy.clone(),
-        members: subscription.intent.members.clone(),
-        until: subscription.until(),
-        call_id: subscription.call_id.clone(),
-        from_tag: subscription.from_tag.clone(),
-        dialogs: Vec::new(),
-    }
-}
-
 /// Whether a URI is one that can be subscribed to, or watch.
-fn usable(uri: &str) -> Result<String, &'static str> {
+pub(super) fn usable(uri: &str) -> Result<String, &'static str> {
     Uri::parse(uri)
         .map(|uri| uri.key())
         .map_err(|fault| fault.reason())

@@ -17,7 +17,7 @@ use crate::schedule::refresh_after;
 /// What a notifier's clock and ours may differ by before a duration counts as extended.
 const ROUNDING: Duration = Duration::from_secs(1);
 /// Routers of a route set that are kept.
-const ROUTES: usize = 32;
+pub(super) const ROUTES: usize = 32;
 
 impl Subscriber {
     /// The dialog usage that a NOTIFY makes (RFC 6665 §4.4.1): remote tag, target and route set
@@ -75,6 +75,7 @@ impl Subscriber {
             cseq: subscription.cseq,
             remote_cseq: 0,
             active: false,
+            heard: false,
             expires_at: until,
             granted: 0,
             asked_at: None,
@@ -88,7 +89,8 @@ impl Subscriber {
         Some(id)
     }
 
-    /// `active`, `pending`, or a state that is not known: the duration is what it says.
+    /// `active`, `pending`, or a state that is not known: the duration is what it says. Whether it
+    /// is another state than before.
     pub(super) fn stands(
         &mut self,
         now: Instant,
@@ -97,16 +99,16 @@ impl Subscriber {
         id: u64,
         new: bool,
         notify: &Notify<'_>,
-    ) {
+    ) -> bool {
         let fraction = core.random.fraction();
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return;
+            return false;
         };
         let name = subscription.name.clone();
         let until = subscription.until();
         let exchanges = &mut self.exchanges;
         let Some(dialog) = subscription.dialog(id) else {
-            return;
+            return false;
         };
         // R6665-78: it may shorten, never extend; R6665-79: an old notifier says nothing.
         let told = notify
@@ -148,9 +150,14 @@ impl Subscriber {
             let left = u32::try_from(left).unwrap_or(u32::MAX);
             let planned = dialog.refresh_at;
             dialog.stands_until(now, expires_at, refresh_after(left, fraction));
-            if !new && !asking && expires_at + 2 * ROUNDING >= before {
-                // As was known: a talkative notifier must not put the refresh off (R6665-50).
-                dialog.refresh_at = planned;
+            // A talkative notifier must not put the refresh off (R6665-50), neither by what was
+            // known nor by less.
+            if !new && !asking {
+                dialog.refresh_at = match planned {
+                    Some(planned) => Some(dialog.refresh_at.map_or(planned, |at| at.min(planned))),
+                    None if expires_at + 2 * ROUNDING >= before => None,
+                    None => dialog.refresh_at,
+                };
             }
             // What lasts to the end needs no refresh.
             if until.is_some_and(|until| expires_at + ROUNDING >= until) {
@@ -165,7 +172,8 @@ impl Subscriber {
         };
         // R5839-01: of the last NOTIFY, if it had one.
         dialog.etag.clone_from(&notify.etag);
-        let changed = std::mem::replace(&mut dialog.active, active) != active || new;
+        let first = !std::mem::replace(&mut dialog.heard, true);
+        let changed = std::mem::replace(&mut dialog.active, active) != active || first;
         let expires = dialog.granted;
         if changed && !subscription.intent.fetch {
             let change = if active {
@@ -177,6 +185,7 @@ impl Subscriber {
             core.outputs
                 .push_back(Output::Event(Event::Subscription { name, dialog, change }));
         }
+        changed
     }
 }
 

@@ -29,13 +29,17 @@ impl Subscriber {
     pub(super) fn begin(&mut self, now: Instant, core: &mut Core, index: u32) {
         let call_id = core.random.call_id();
         let from_tag = core.random.tag_of(index);
-        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+        let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
         if !subscription.stands() {
             self.end(now, core, index);
             return;
         }
+        self.forget_tag(index);
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
         subscription.forks = None;
         subscription.call_id = call_id;
         subscription.from_tag = from_tag;

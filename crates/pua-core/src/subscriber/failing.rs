@@ -87,6 +87,7 @@ impl Subscriber {
         }
         // R6665-26: after a refusal there is no subscription.
         let dialogs = std::mem::take(&mut subscription.dialogs);
+        let had_dialogs = !dialogs.is_empty();
         for dialog in dialogs {
             core.hops.leave(dialog.next_hop);
             if let Doing::Requesting { exchange, .. } = dialog.doing {
@@ -97,6 +98,9 @@ impl Subscriber {
             {
                 subscription.known = Some(Box::new(dialog.told));
             }
+        }
+        if had_dialogs {
+            self.persist_dialogs(core, index);
         }
         self.not_made(now, core, index, &failure);
     }
@@ -259,6 +263,8 @@ impl Subscriber {
             dialog.refresh_at = (again && retry_at < dialog.expires_at).then_some(retry_at);
         }
         self.answer(core, index, Awaited::State, &outcome);
+        // Requests that fail have CSeq numbers as well.
+        self.persist_dialogs(core, index);
         self.reconsider(now, core, index, id);
         self.arm(index);
     }

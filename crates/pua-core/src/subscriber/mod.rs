@@ -7,6 +7,7 @@
 mod answer;
 mod command;
 mod dialog;
+mod durable;
 mod exchange;
 mod failing;
 mod notify;
@@ -56,6 +57,9 @@ pub(crate) struct Subscriber {
     due: DueTimes,
     /// By the presentity's URI in canonical form; fetches are not among them.
     by_uri: HashMap<Box<str>, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
+    /// Which subscription the random bits of a tag of an earlier life lead to: the number in it is
+    /// of that life.
+    restored: HashMap<u64, u32, foldhash::fast::RandomState>,
     exchanges: Slab<Box<Exchange>>,
     waiters: Slab<Waiter>,
     waiters_due: DueTimes,
@@ -86,6 +90,7 @@ impl Subscriber {
             subscriptions: Slab::new(),
             due: DueTimes::new(now),
             by_uri: HashMap::default(),
+            restored: HashMap::default(),
             exchanges: Slab::new(),
             waiters: Slab::new(),
             waiters_due: DueTimes::new(now),

@@ -216,12 +216,14 @@ impl Subscriber {
                 id
             }
         };
+        let mut durable = position.is_none();
         if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
             let own_hop = subscription.next_hop;
             if let Some(dialog) = subscription.dialog(id) {
                 dialog.remote_cseq = essentials.cseq.number;
                 // R6665-77: a target refresh.
                 if let Some(target) = target.filter(|target| *target != dialog.target) {
+                    durable = true;
                     dialog.target = target;
                     let next_hop = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
                     core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
@@ -234,7 +236,10 @@ impl Subscriber {
                 }
             }
         }
-        self.told(now, core, index, id, position.is_none(), notify);
+        durable |= self.told(now, core, index, id, position.is_none(), notify);
+        if durable && self.has_dialog(index, id) {
+            self.persist_dialogs(core, index);
+        }
         self.arm(index);
         NotifyAnswer {
             makes_dialog: position.is_none(),
@@ -245,25 +250,44 @@ impl Subscriber {
     /// The subscription that a request in one of our dialogs is for.
     fn addressed(&self, essentials: &Essentials<'_>) -> Option<u32> {
         let tag = essentials.to_tag?;
-        let index = crate::random::index_of_tag(tag)?;
-        let subscription = self.subscriptions.get(index as usize)?;
-        (*subscription.from_tag == *tag && *subscription.call_id == *essentials.call_id).then_some(index)
+        let is_it = |index: &u32| {
+            self.subscriptions
+                .get(*index as usize)
+                .is_some_and(|subscription| {
+                    *subscription.from_tag == *tag && *subscription.call_id == *essentials.call_id
+                })
+        };
+        crate::random::index_of_tag(tag)
+            .filter(is_it)
+            .or_else(|| self.restored_at(tag).filter(is_it))
     }
 
-    /// Takes in what a NOTIFY of a dialog tells.
-    fn told(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, new: bool, notify: Notify<'_>) {
+    fn has_dialog(&self, index: u32, id: u64) -> bool {
+        self.subscriptions
+            .get(index as usize)
+            .is_some_and(|subscription| subscription.dialogs.iter().any(|dialog| dialog.id == id))
+    }
+
+    /// Takes in what a NOTIFY of a dialog tells; whether the subscription's state is another now.
+    fn told(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        id: u64,
+        new: bool,
+        notify: Notify<'_>,
+    ) -> bool {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return;
+            return false;
         };
         subscription.notifies += 1;
         let ends = notify.state.value == SubscriptionStateValue::Terminated;
         // What is told comes after that it is in force, and before that it is over.
-        if !ends {
-            self.stands(now, core, index, id, new, &notify);
-        }
+        let changed = !ends && self.stands(now, core, index, id, new, &notify);
         let taken = self.take_document(now, core, index, id, notify.content_type, &notify.body);
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return;
+            return false;
         };
         let several = subscription.takes_several_dialogs() && !taken.list && !notify.list;
         let fetch = subscription.intent.fetch;
@@ -299,7 +323,7 @@ impl Subscriber {
                 // CCONF-02: there is nothing to watch any more.
                 self.unwanted(now, core, index);
             }
-            return;
+            return changed;
         }
         let reason = notify.state.reason.map(|reason| Arc::from(known_reason(reason)));
         // Told to whoever waits for the state before the dialog is taken away.
@@ -316,6 +340,7 @@ impl Subscriber {
             id,
             Ended::told(reason, notify.state.retry_after),
         );
+        false
     }
 
     /// Answers those who wait for what a notifier tells.

@@ -115,11 +115,16 @@ impl Subscriber {
 
 /// Where a subscription stands.
 pub(super) fn state_of(subscription: &Subscription) -> SubscriptionState {
-    if subscription.dialogs.iter().any(|dialog| dialog.active) {
+    let heard = || subscription.dialogs.iter().filter(|dialog| dialog.heard);
+    if heard().any(|dialog| dialog.active) {
         return SubscriptionState::Active;
     }
-    if !subscription.dialogs.is_empty() {
+    if heard().next().is_some() {
         return SubscriptionState::Pending;
+    }
+    if !subscription.dialogs.is_empty() {
+        // Of an earlier life, and not confirmed yet.
+        return SubscriptionState::NotifyWait;
     }
     match subscription.state {
         State::Queued { .. } | State::Trying { .. } if subscription.termination.is_none() => {

@@ -150,6 +150,7 @@ impl Subscriber {
                 dialog: Some(id),
                 change,
             }));
+            self.persist_dialogs(core, index);
             self.arm(index);
             return;
         }
@@ -201,6 +202,7 @@ impl Subscriber {
         if let Some(known) = &subscription.known {
             outcome.states = known_states(subscription, known);
         }
+        self.persist_dialogs(core, index);
         // One who wanted its end has had it, even if another wants it back; one who wants it back
         // hears of the new one.
         self.answer(core, index, Awaited::End, &outcome);
@@ -247,6 +249,7 @@ impl Subscriber {
 
     /// Takes a subscription out: nothing is left of it.
     pub(super) fn end(&mut self, _now: Instant, core: &mut Core, index: u32) {
+        self.forget_tag(index);
         let Some(mut subscription) = self.subscriptions.try_remove(index as usize) else {
             return;
         };
@@ -277,12 +280,17 @@ impl Subscriber {
                     }
                 }
             }
-            if !self.stopping {
-                core.outputs
-                    .push_back(Output::Persist(Change::DeleteSubscription {
-                        key: subscription.key,
-                    }));
-            }
+            // The graceful stop ends dialogs, not what is wanted.
+            let key = subscription.key;
+            core.outputs.push_back(Output::Persist(match self.stopping {
+                true => Change::Dialogs {
+                    key,
+                    call_id: subscription.call_id.clone(),
+                    from_tag: subscription.from_tag.clone(),
+                    dialogs: Vec::new(),
+                },
+                false => Change::DeleteSubscription { key },
+            }));
             let change = SubscriptionChange::Terminated {
                 reason: subscription.termination.clone(),
                 detail: None,

@@ -137,6 +137,8 @@ pub(super) struct Dialog {
     pub(super) remote_cseq: u32,
     /// `active`, not `pending`.
     pub(super) active: bool,
+    /// A NOTIFY has come in it in this life.
+    pub(super) heard: bool,
     /// When it ends unless it is refreshed.
     pub(super) expires_at: Instant,
     /// The duration told last, in seconds.

@@ -208,10 +208,10 @@ fn view(core: &Core, subscription: &Subscription) -> SubscriptionView {
         .iter()
         .map(|dialog| DialogView {
             id: dialog.id,
-            state: if dialog.active {
-                SubscriptionState::Active
-            } else {
-                SubscriptionState::Pending
+            state: match (dialog.heard, dialog.active) {
+                (false, _) => SubscriptionState::NotifyWait,
+                (true, true) => SubscriptionState::Active,
+                (true, false) => SubscriptionState::Pending,
             },
             remote_target: dialog.target.clone(),
             expires_at: dialog.expires_at,

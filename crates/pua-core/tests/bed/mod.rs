@@ -93,6 +93,7 @@ pub struct Bed {
     pub responses: Vec<Sent>,
     taken: usize,
     next_id: u64,
+    lives: u8,
 }
 
 pub fn config() -> Config {
@@ -165,6 +166,7 @@ impl Bed {
             responses: Vec::new(),
             taken: 0,
             next_id: 1,
+            lives: 7,
         }
     }
 

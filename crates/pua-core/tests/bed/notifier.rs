@@ -1,6 +1,7 @@
 //! The test as a notifier: SUBSCRIBEs asked for, NOTIFYs sent, what the application is told.
 #![allow(dead_code, missing_docs, unreachable_pub)] // each test file uses its part of it
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,6 +207,50 @@ impl Bed {
         match self.reply(id) {
             Some(Reply::Subscription(outcome)) => outcome,
             other => panic!("command {id}: {other:?}"),
+        }
+    }
+
+    /// What a store would have of the subscriptions.
+    pub fn records(&self) -> Vec<SubscriptionRecord> {
+        let mut records: BTreeMap<u64, SubscriptionRecord> = BTreeMap::new();
+        for change in &self.changes {
+            match change {
+                Change::PutSubscription(record) => {
+                    records.insert(record.key, (**record).clone());
+                }
+                Change::Dialogs {
+                    key,
+                    call_id,
+                    from_tag,
+                    dialogs,
+                } => {
+                    if let Some(record) = records.get_mut(key) {
+                        record.call_id = call_id.clone();
+                        record.from_tag = from_tag.clone();
+                        record.dialogs = dialogs.clone();
+                    }
+                }
+                Change::DeleteSubscription { key } => {
+                    records.remove(key);
+                }
+                _ => {}
+            }
+        }
+        records.into_values().collect()
+    }
+
+    /// Another life of the daemon, `ms` later, with what the store has; the last record comes
+    /// first.
+    pub fn restart(&mut self, ms: u64, config: Config) {
+        let records = self.records();
+        self.now += ms;
+        self.lives += 1;
+        self.agent = UserAgent::new(self.at(self.now), config, [self.lives; 32]);
+        self.take_all();
+        self.events.clear();
+        self.replies.clear();
+        for record in records.into_iter().rev() {
+            self.input(Input::RestoreSubscription(record));
         }
     }
 

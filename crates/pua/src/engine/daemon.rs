@@ -9,17 +9,17 @@ use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
-use super::delivery::deliver;
+use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
-use super::orders::Orders;
+use super::orders::{Orders, is_long};
 use super::parts::Parts;
-use super::store::{Memory, Store as _};
-use super::turn::{Held, Turn};
+use super::store::Kept;
+use super::turn::Turn;
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
 use crate::config::{Config, OnStop};
 use crate::events::Ask;
-use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
+use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
 /// The token of the bell.
@@ -59,19 +59,33 @@ pub(super) struct Daemon {
     pub(super) front_stop: tokio_util::sync::CancellationToken,
     pub(super) events: Outlet,
     pub(super) counts: statistics::Counts,
-    store: Memory,
-    desk: Desk,
+    pub(super) store: Kept,
+    pub(super) desk: Desk,
     /// Questions of consumers of events: at most one of each.
     asks: VecDeque<Ask>,
-    turn: Turn,
+    pub(super) turn: Turn,
     phase: Phase,
+    gathering: Gathering,
     /// `kill` was called.
     pub(super) killed: bool,
 }
 
 impl Daemon {
-    pub(super) fn new(parts: Parts) -> Daemon {
-        Daemon {
+    /// Takes up what the store holds of an earlier life.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn new(mut parts: Parts) -> anyhow::Result<Daemon> {
+        let mut turn = Turn::after(parts.events.inlet.last());
+        let bell = parts.inbox.bell.clone();
+        let store = parts.store.begin(
+            move || bell.ring(),
+            |now, input| {
+                parts.agent.handle_input(now, input);
+                turn.drain(&mut parts.agent);
+            },
+        )?;
+        Ok(Daemon {
             admin: Admin::new(parts.hooks.log_level.clone()),
             poll: parts.poll,
             config: parts.config,
@@ -88,25 +102,13 @@ impl Daemon {
             events: parts.events,
             asks: VecDeque::new(),
             counts: statistics::Counts::default(),
-            store: Memory::default(),
+            store,
             desk: Desk::default(),
-            turn: Turn::default(),
+            turn,
             phase: Phase::Serving,
+            gathering: Gathering::new(Instant::now()),
             killed: false,
-        }
-    }
-
-    /// Takes up what the store holds of an earlier life.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(super) fn restore(&mut self) -> anyhow::Result<()> {
-        let now = Instant::now();
-        for record in self.store.load()? {
-            self.agent.handle_input(now, Input::Restore(record));
-            self.turn.drain(&mut self.agent);
-        }
-        Ok(())
+        })
     }
 
     /// Runs until the stop is done.
@@ -115,11 +117,12 @@ impl Daemon {
     /// The system's poller fails.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(256);
+        wait_exactly();
         loop {
             let now = Instant::now();
             let timeout = match self.pending() {
                 true => Some(Duration::ZERO),
-                false => self.next_timeout().map(|at| at.saturating_duration_since(now)),
+                false => self.next_timeout(now).map(|at| at.saturating_duration_since(now)),
             };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
@@ -133,6 +136,7 @@ impl Daemon {
             if self.is_over(now) {
                 return Ok(());
             }
+            self.gathering.rest(now);
         }
     }
 
@@ -152,7 +156,7 @@ impl Daemon {
         } else if token == mi::TOKEN_FIFO
             && let Some(fifo) = &mut self.fifo
         {
-            fifo.on_event();
+            fifo.on_event(event.is_read_closed());
         }
     }
 
@@ -166,7 +170,7 @@ impl Daemon {
             || !self.asks.is_empty()
     }
 
-    fn next_timeout(&self) -> Option<Instant> {
+    fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let stopping = match self.phase {
             Phase::Stopping(until) => Some(until),
             _ => None,
@@ -177,6 +181,7 @@ impl Daemon {
             self.fifo.as_ref().map(Fifo::next_timeout),
             self.replies.as_ref().and_then(ReplyFifos::next_timeout),
             self.datagrams.as_ref().and_then(Datagrams::next_timeout),
+            self.store.next_look(now, !self.turn.is_settled()),
             stopping,
         ]
         .into_iter()
@@ -186,8 +191,9 @@ impl Daemon {
 
     fn turn(&mut self, now: Instant) {
         // SIP first: its retransmissions cost more than a client's patience.
-        let (agent, turn) = (&mut self.agent, &mut self.turn);
+        let (agent, turn, taken) = (&mut self.agent, &mut self.turn, &mut self.gathering.taken);
         self.sip.turn(now, |flow, bytes| {
+            *taken += 1;
             agent.handle_input(now, Input::Received { flow, bytes });
             turn.drain(agent);
         });
@@ -207,6 +213,7 @@ impl Daemon {
             ask.answer(&self.agent, self.turn.emitted);
         }
         self.transmit(now);
+        self.gathering.open = self.desk.len();
         self.release(now);
         if let Some(replies) = &mut self.replies {
             replies.turn(now);
@@ -313,8 +320,11 @@ impl Daemon {
             || config.mi != self.config.mi
             || config.http != self.config.http
             || config.server != self.config.server
+            || config.store != self.config.store
         {
-            tracing::warn!("listeners and the embedded server keep their old settings until a restart");
+            tracing::warn!(
+                "listeners, the store and the embedded server keep their old settings until a restart"
+            );
         }
         self.feed(now, Input::Configure(settings::core(&config, &self.bound)));
         if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
@@ -332,6 +342,7 @@ impl Daemon {
         }
         let clock = Clock::read();
         let mut requests = std::mem::take(&mut self.turn.requests);
+        self.gathering.taken += requests.len();
         for (request, to) in requests.drain(..) {
             if is_long(&request) && self.turn.long.len() < LONG {
                 self.turn.long.push_back((request, to));
@@ -377,47 +388,6 @@ impl Daemon {
         self.sip.flush(now);
     }
 
-    fn release(&mut self, now: Instant) {
-        let mut turn = std::mem::take(&mut self.turn);
-        let (mut clock, mut told) = (None, false);
-        turn.commit(&mut self.store, |held: &mut Held| {
-            // Before the replies: who is told that something is done finds it in the stream.
-            for event in held.events.drain(..) {
-                tracing::debug!(?event, "event");
-                self.events
-                    .inlet
-                    .push(*clock.get_or_insert_with(Clock::read), event);
-                told = true;
-            }
-            for (id, reply) in held.replies.drain(..) {
-                let clock = clock.get_or_insert_with(Clock::read);
-                if let Some(answer) = self.desk.settle(clock, id, reply) {
-                    deliver(
-                        now,
-                        answer,
-                        &mut self.replies,
-                        &mut self.datagrams,
-                        &mut self.counts,
-                    );
-                }
-            }
-        });
-        if told {
-            self.events.inlet.announce();
-        }
-        self.turn = turn;
-    }
-
-    fn deliver(&mut self, now: Instant, answer: Outgoing) {
-        deliver(
-            now,
-            answer,
-            &mut self.replies,
-            &mut self.datagrams,
-            &mut self.counts,
-        );
-    }
-
     fn begin_stop(&mut self, now: Instant) {
         if self.phase != Phase::Serving {
             tracing::warn!("stopping at once");
@@ -461,8 +431,9 @@ impl Daemon {
         true
     }
 
-    /// Removes the files that clients find the daemon by.
-    pub(super) fn remove_files(self) {
+    /// Writes what is left, and removes the files that clients find the daemon by.
+    pub(super) fn close(self) {
+        self.store.close();
         if let Some(fifo) = self.fifo {
             fifo.remove();
         }
@@ -470,14 +441,6 @@ impl Daemon {
             datagrams.remove();
         }
     }
-}
-
-/// Whether a request can take milliseconds: a page of a list has up to ten thousand entries, and a
-/// presentity can have as many documents.
-fn is_long(request: &Request) -> bool {
-    use pua_mi::Command::{List, State, Subscriptions};
-    let mut calls = request.calls.iter();
-    calls.any(|call| matches!(call.command, Ok(List(_) | Subscriptions(_) | State(_))))
 }
 
 /// Hands a question of the user agent to the resolver and its answer back to the engine.

@@ -1,0 +1,294 @@
+//! What of a subscription outlives the daemon, and how it is taken up again: in its dialogs while
+//! their time runs (RFC 3261 §12, RFC 6665 §4.4), anew when it is over.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip_wire::{EntityTag, NameAddr, Uri, grammar};
+
+use super::Subscriber;
+use super::command::usable;
+use super::dialog::{ROUTES, dialog_hop};
+use super::subscription::{Dialog, Doing, Intent, State, Subscription, Told};
+use crate::core::Core;
+use crate::output::{Event, Next, Output, SubscriptionChange};
+use crate::publication::{Cause, Desire};
+use crate::random::bits_of_tag;
+use crate::record::{Change, DialogRecord, SubscriptionRecord};
+use crate::request::LAST_CSEQ;
+
+/// How far the CSeq number of a dialog that is taken up is ahead of the stored one: requests may
+/// have left after it was written. Gaps are legal for who receives them (RFC 3261 §12.2.2).
+const AHEAD: u32 = 1000;
+/// A refresh of a dialog that is taken up comes no sooner: the store has its CSeq number by then,
+/// so that no number is used twice however often the daemon is killed.
+const FIRST_REFRESH: Duration = Duration::from_millis(500);
+/// Within so long after that all are due, in the order in which they end; from then on the paced
+/// rate decides.
+const SPREAD: Duration = Duration::from_secs(2);
+
+impl Subscriber {
+    /// Has what is wanted of a subscription written, with all that is known of its dialogs.
+    pub(super) fn persist_wanted(&self, core: &mut Core, index: u32) {
+        if let Some(subscription) = self.subscriptions.get(index as usize) {
+            let record = Box::new(record(subscription));
+            core.outputs
+                .push_back(Output::Persist(Change::PutSubscription(record)));
+        }
+    }
+
+    /// Has the dialog usages of a subscription written: one was made, refreshed, or ended.
+    pub(super) fn persist_dialogs(&self, core: &mut Core, index: u32) {
+        let Some(subscription) = self.subscriptions.get(index as usize) else {
+            return;
+        };
+        // The graceful stop ends dialogs of what is still wanted.
+        if subscription.intent.fetch || !(subscription.stands() || self.stopping) {
+            return;
+        }
+        core.outputs.push_back(Output::Persist(Change::Dialogs {
+            key: subscription.key,
+            call_id: subscription.call_id.clone(),
+            from_tag: subscription.from_tag.clone(),
+            dialogs: dialogs(subscription),
+        }));
+    }
+
+    /// Takes up a subscription of an earlier life (R6665-64): in the dialogs whose time still
+    /// runs, each by a refresh, which brings the whole state and the notifier our Contact of
+    /// now; without one anew, at the paced rate.
+    pub(crate) fn restore(&mut self, now: Instant, core: &mut Core, record: SubscriptionRecord) {
+        let Ok(key) = usable(&record.name.presentity) else {
+            return;
+        };
+        if self.find(&key, &record.name).is_some() {
+            return;
+        }
+        self.next_key = self.next_key.max(record.key.saturating_add(1));
+        if record.until.is_some_and(|until| until <= now) {
+            // Its lifetime has ended meanwhile.
+            core.outputs
+                .push_back(Output::Persist(Change::DeleteSubscription { key: record.key }));
+            core.outputs.push_back(Output::Event(Event::Subscription {
+                name: record.name,
+                dialog: None,
+                change: SubscriptionChange::Terminated {
+                    reason: None,
+                    detail: None,
+                    next: Next::Ended,
+                },
+            }));
+            return;
+        }
+        let intent = Intent {
+            headers: record.headers,
+            proxy: record.proxy,
+            members: record.members,
+            desire: Desire::Stand { until: record.until },
+            fetch: false,
+            revision: 0,
+        };
+        let Ok(index) = self.insert(now, core, record.name, intent) else {
+            return;
+        };
+        self.by_uri.entry(key.into()).or_default().push(index);
+        if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
+            subscription.key = record.key;
+        }
+        if self.take_up(
+            now,
+            core,
+            index,
+            &record.call_id,
+            &record.from_tag,
+            record.dialogs,
+        ) {
+            self.persist_dialogs(core, index);
+            self.arm(index);
+        } else {
+            self.enqueue(now, core, index, Cause::Ourselves);
+        }
+    }
+
+    /// Takes up the dialogs that still stand; whether there are any.
+    fn take_up(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        index: u32,
+        call_id: &Arc<str>,
+        from_tag: &Arc<str>,
+        records: Vec<DialogRecord>,
+    ) -> bool {
+        let Some(tag) = bits_of_tag(from_tag) else {
+            return false;
+        };
+        if !grammar::is_callid(call_id.as_bytes()) {
+            return false;
+        }
+        let most = core.config.limits.dialogs.max(1);
+        let mut dialogs: Vec<Box<Dialog>> = Vec::new();
+        for record in records.into_iter().filter(|record| record.expires_at > now) {
+            let twice = dialogs
+                .iter()
+                .any(|dialog| dialog.remote_tag == record.remote_tag);
+            if !is_sound(&record) || twice || dialogs.len() >= most {
+                continue;
+            }
+            dialogs.push(Box::new(self.taken_up(now, core, index, record)));
+        }
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return false;
+        };
+        if dialogs.is_empty() {
+            return false;
+        }
+        subscription.call_id = call_id.clone();
+        subscription.from_tag = from_tag.clone();
+        subscription.state = State::Established;
+        subscription.dialogs = dialogs.into();
+        self.restored.insert(tag, index);
+        true
+    }
+
+    fn taken_up(&mut self, now: Instant, core: &mut Core, index: u32, record: DialogRecord) -> Dialog {
+        let own_hop = self
+            .subscriptions
+            .get(index as usize)
+            .map_or(0, |subscription| subscription.next_hop);
+        let left = record.expires_at.saturating_duration_since(now);
+        let id = self.next_dialog;
+        self.next_dialog += 1;
+        Dialog {
+            id,
+            next_hop: dialog_hop(now, core, own_hop, &record.target, &record.routes),
+            remote_tag: record.remote_tag,
+            target: record.target,
+            routes: record.routes,
+            cseq: record.cseq.saturating_add(AHEAD),
+            remote_cseq: record.remote_cseq,
+            active: record.active,
+            heard: false,
+            expires_at: record.expires_at,
+            granted: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
+            asked_at: None,
+            hold: None,
+            revision: 0,
+            refresh_at: Some(now + first_refresh(left, core.random.fraction())),
+            doing: Doing::Resting,
+            etag: record.etag,
+            told: Told::nothing(),
+        }
+    }
+
+    /// The subscription that a tag of an earlier life leads to.
+    pub(super) fn restored_at(&self, tag: &str) -> Option<u32> {
+        if self.restored.is_empty() {
+            return None;
+        }
+        self.restored.get(&bits_of_tag(tag)?).copied()
+    }
+
+    /// A set of dialogs is over: if it is of an earlier life, its tag leads nowhere any more.
+    pub(super) fn forget_tag(&mut self, index: u32) {
+        if self.restored.is_empty() {
+            return;
+        }
+        let tag = self
+            .subscriptions
+            .get(index as usize)
+            .and_then(|subscription| bits_of_tag(&subscription.from_tag));
+        if let Some(tag) = tag
+            && self.restored.get(&tag) == Some(&index)
+        {
+            self.restored.remove(&tag);
+        }
+    }
+}
+
+/// How long after its return a dialog that has so much time left is refreshed: the sooner it ends
+/// the sooner, and those that end together not together; `fraction` is random in `0..1`.
+fn first_refresh(left: Duration, fraction: f64) -> Duration {
+    let left = left.as_secs_f64();
+    let place = left / (left + 300.0);
+    let jittered = place * (0.9 + 0.1 * fraction.clamp(0.0, 1.0));
+    (FIRST_REFRESH + SPREAD.mul_f64(jittered)).min(Duration::from_secs_f64(left * 0.5))
+}
+
+/// Whether what the store has can be a dialog of ours: it was written by us, but a disk is no
+/// friend.
+fn is_sound(record: &DialogRecord) -> bool {
+    is_tag(&record.remote_tag)
+        && record.cseq < LAST_CSEQ - 2 * AHEAD
+        && record.routes.len() <= ROUTES
+        && Uri::parse(&record.target).is_ok_and(|uri| uri.is_sip())
+        && record
+            .routes
+            .iter()
+            .all(|route| NameAddr::parse(route.as_bytes()).is_ok_and(|router| router.uri().is_ok()))
+        && record
+            .etag
+            .as_ref()
+            .is_none_or(|etag| EntityTag::parse(etag.as_bytes()).is_some())
+}
+
+/// Whether it is a tag that a NOTIFY can have had; some have none.
+fn is_tag(tag: &str) -> bool {
+    let row = format!("<sip:a>;tag={tag}");
+    tag.is_empty() || NameAddr::parse(row.as_bytes()).is_ok_and(|party| party.tag() == Some(tag))
+}
+
+/// The durable form of a subscription.
+fn record(subscription: &Subscription) -> SubscriptionRecord {
+    SubscriptionRecord {
+        key: subscription.key,
+        name: subscription.name.clone(),
+        headers: subscription.intent.headers.clone(),
+        proxy: subscription.intent.proxy.clone(),
+        members: subscription.intent.members.clone(),
+        until: subscription.until(),
+        call_id: subscription.call_id.clone(),
+        from_tag: subscription.from_tag.clone(),
+        dialogs: dialogs(subscription),
+    }
+}
+
+/// The durable form of its dialog usages. One that is being ended is not taken up again.
+fn dialogs(subscription: &Subscription) -> Vec<DialogRecord> {
+    subscription
+        .dialogs
+        .iter()
+        .map(|dialog| DialogRecord {
+            remote_tag: dialog.remote_tag.clone(),
+            target: dialog.target.clone(),
+            routes: dialog.routes.clone(),
+            cseq: dialog.cseq,
+            remote_cseq: dialog.remote_cseq,
+            active: dialog.active,
+            expires_at: dialog.expires_at,
+            etag: dialog.etag.clone(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before the end, and the sooner the end the sooner.
+    #[test]
+    fn the_first_refresh_is_before_the_end_and_in_its_order() {
+        let at = |left: f64, fraction| first_refresh(Duration::from_secs_f64(left), fraction);
+        for fraction in [0.0, 0.5, 1.0] {
+            let mut before = Duration::ZERO;
+            for left in [0.001, 0.5, 1.0, 2.0, 60.0, 600.0, 3600.0, 86_400.0] {
+                let after = at(left, fraction);
+                assert!(after > before && after < Duration::from_secs_f64(left), "{left}");
+                assert!(after <= FIRST_REFRESH + SPREAD);
+                before = after;
+            }
+        }
+        assert!(at(60.0, 1.0) < at(600.0, 0.0));
+        assert!(at(600.0, 0.0) < at(600.0, 1.0));
+    }
+}
