@@ -17,6 +17,7 @@ use super::store::{Memory, Store as _};
 use super::turn::{Held, Turn};
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
+use crate::clock;
 use crate::config::{Config, OnStop};
 use crate::events::Ask;
 use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
@@ -101,7 +102,7 @@ impl Daemon {
     /// # Errors
     /// The store cannot be read.
     pub(super) fn restore(&mut self) -> anyhow::Result<()> {
-        let now = Instant::now();
+        let now = clock::now();
         for record in self.store.load()? {
             self.agent.handle_input(now, Input::Restore(record));
             self.turn.drain(&mut self.agent);
@@ -116,16 +117,16 @@ impl Daemon {
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(256);
         loop {
-            let now = Instant::now();
+            let now = clock::now();
             let timeout = match self.pending() {
                 true => Some(Duration::ZERO),
-                false => self.next_timeout().map(|at| at.saturating_duration_since(now)),
+                false => clock::wait(now, self.next_timeout()),
             };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
-            let now = Instant::now();
+            let now = clock::now();
             for event in &events {
                 self.on_event(now, event);
             }
