@@ -48,8 +48,8 @@ impl Subscriber {
                     fetch: false,
                     revision: 0,
                 };
-                let index = self.insert(now, core, Arc::new(subscribe.name), intent)?;
-                self.by_uri.entry(key.into()).or_default().push(index);
+                let index = self.insert(now, core, &subscribe.name, intent)?;
+                self.index_by_uri(key, index);
                 index
             }
         };
@@ -115,7 +115,7 @@ impl Subscriber {
             fetch: true,
             revision: 0,
         };
-        let index = self.insert(now, core, Arc::new(fetch.name), intent)?;
+        let index = self.insert(now, core, &fetch.name, intent)?;
         self.waits(now, core, index, id, Awaited::State, fetch.wait, fetch.timeout);
         self.enqueue(now, core, index, Cause::Application);
         Ok(())
@@ -255,21 +255,24 @@ impl Subscriber {
         &mut self,
         now: Instant,
         core: &mut Core,
-        name: Arc<SubscriptionName>,
-        intent: Intent,
+        name: &SubscriptionName,
+        mut intent: Intent,
     ) -> Result<u32, Refusal> {
         let most = core.config.limits.subscriptions;
         if self.subscriptions.len() >= most {
             return Err(Refusal::TooManySubscriptions(most));
         }
         let next_hop = own_hop(now, core, &name.presentity, intent.proxy.as_ref())?;
+        intent.headers = self.shared.text(intent.headers);
+        intent.members = self.shared.members(intent.members);
+        let nothing = self.shared.text(Arc::from(""));
         let subscription = Subscription {
             key: self.next_key,
-            name,
+            name: self.shared.name(name),
             intent,
             next_hop,
-            call_id: Arc::from(""),
-            from_tag: Arc::from(""),
+            call_id: nothing.clone(),
+            from_tag: nothing,
             cseq: 0,
             state: State::Over,
             dialogs: Default::default(),
@@ -286,6 +289,18 @@ impl Subscriber {
         };
         self.next_key += 1;
         Ok(self.subscriptions.insert(subscription) as u32)
+    }
+
+    /// A subscription is found by its presentity's URI in canonical form.
+    pub(super) fn index_by_uri(&mut self, key: String, index: u32) {
+        // Most are written in that form.
+        let own = self
+            .subscriptions
+            .get(index as usize)
+            .map(|subscription| &subscription.name.presentity)
+            .filter(|presentity| ***presentity == *key);
+        let key = own.map_or_else(|| Arc::from(key), Arc::clone);
+        self.by_uri.entry(key).or_default().push(index);
     }
 
     /// The subscription of this name, if it is held.

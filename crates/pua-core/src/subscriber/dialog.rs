@@ -29,7 +29,7 @@ impl Subscriber {
         index: u32,
         message: &Message<'_>,
         essentials: &Essentials<'_>,
-        target: Option<Arc<str>>,
+        target: Option<&str>,
     ) -> Option<u64> {
         let mut routes: Vec<Box<str>> = Vec::new();
         for route in message.headers.list(HeaderName::RecordRoute) {
@@ -55,8 +55,9 @@ impl Subscriber {
             _ => return None,
         };
         // Only the end of a subscription may come without a Contact: nothing is sent in it.
-        let target = target.unwrap_or_else(|| subscription.name.presentity.clone());
+        let target = target.map_or_else(|| subscription.name.presentity.clone(), Arc::from);
         let next_hop = dialog_hop(now, core, subscription.next_hop, &target, &routes);
+        let target = self.shared.text(target);
         let mut told = match subscription.known.take() {
             Some(known) => *known,
             None => Told::nothing(),

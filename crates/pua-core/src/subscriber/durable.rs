@@ -88,10 +88,10 @@ impl Subscriber {
             fetch: false,
             revision: 0,
         };
-        let Ok(index) = self.insert(now, core, record.name, intent) else {
+        let Ok(index) = self.insert(now, core, &record.name, intent) else {
             return;
         };
-        self.by_uri.entry(key.into()).or_default().push(index);
+        self.index_by_uri(key, index);
         if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
             subscription.key = record.key;
         }
@@ -163,7 +163,7 @@ impl Subscriber {
             id,
             next_hop: dialog_hop(now, core, own_hop, &record.target, &record.routes),
             remote_tag: record.remote_tag,
-            target: record.target,
+            target: self.shared.text(record.target),
             routes: record.routes,
             cseq: record.cseq.saturating_add(AHEAD),
             remote_cseq: record.remote_cseq,

@@ -165,7 +165,7 @@ impl Subscriber {
             .next()
             .and_then(|contact| NameAddr::parse(contact).ok())
             .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
-            .map(|contact| Arc::<str>::from(contact.uri));
+            .map(|contact| contact.uri);
         match position.and_then(|at| subscription.dialogs.get(at)) {
             // R6665-75: what is late must not undo what is known.
             Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => {
@@ -210,7 +210,7 @@ impl Subscriber {
         let id = match position.and_then(|at| subscription.dialogs.get(at)) {
             Some(dialog) => dialog.id,
             None => {
-                let Some(id) = self.make_dialog(now, core, index, message, essentials, target.clone()) else {
+                let Some(id) = self.make_dialog(now, core, index, message, essentials, target) else {
                     return NotifyAnswer::because(400, "Bad Contact or Record-Route");
                 };
                 id
@@ -222,9 +222,9 @@ impl Subscriber {
             if let Some(dialog) = subscription.dialog(id) {
                 dialog.remote_cseq = essentials.cseq.number;
                 // R6665-77: a target refresh.
-                if let Some(target) = target.filter(|target| *target != dialog.target) {
+                if let Some(target) = target.filter(|target| **target != *dialog.target) {
                     durable = true;
-                    dialog.target = target;
+                    dialog.target = self.shared.text(Arc::from(target));
                     let next_hop = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
                     core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
                     // What is tried elsewhere is another request then.

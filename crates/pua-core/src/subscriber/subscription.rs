@@ -294,3 +294,18 @@ impl Dialog {
         self.refresh_at = Some(now + refresh_after);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Held by the hundred thousand: what grows here costs that often.
+    #[test]
+    fn sizes() {
+        println!(
+            "{} {} {} {} {} {} {} {}",
+            size_of::<Subscription>(), size_of::<Dialog>(), size_of::<Intent>(), size_of::<State>(), size_of::<Doing>(), size_of::<Told>(),
+            size_of::<SmallVec<[u32; 1]>>(), size_of::<SmallVec<[Box<Dialog>; 1]>>(),
+        );
+    }
+}
