@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
+use crate::subscriber::Identity;
+
 /// A source of identifiers and of jitter, seeded once from the system's random source.
 pub(crate) struct Random {
     source: StdRng,
@@ -36,14 +38,9 @@ impl Random {
         Arc::from(format!("{:02x}{:016x}", self.slot, self.source.next_u64()))
     }
 
-    /// The same with the number of what it belongs to, so that a request with the tag finds it
-    /// without a table.
-    pub(crate) fn tag_of(&mut self, index: u32) -> Arc<str> {
-        Arc::from(format!(
-            "{:02x}{:016x}{index:x}",
-            self.slot,
-            self.source.next_u64()
-        ))
+    /// Call-ID and tag of a new set of dialogs of the subscription at `index`.
+    pub(crate) fn identity(&mut self, index: u32) -> Identity {
+        Identity::new(self.source.random(), self.slot, self.source.next_u64(), index)
     }
 
     /// A client nonce for digest.
@@ -55,14 +52,4 @@ impl Random {
     pub(crate) fn fraction(&mut self) -> f64 {
         self.source.random()
     }
-}
-
-/// The random bits in a tag of [`Random::tag_of`].
-pub(crate) fn bits_of_tag(tag: &str) -> Option<u64> {
-    u64::from_str_radix(tag.get(2..18)?, 16).ok()
-}
-
-/// The number in a tag of [`Random::tag_of`]; that the tag is ours is for the caller to see.
-pub(crate) fn index_of_tag(tag: &str) -> Option<u32> {
-    u32::from_str_radix(tag.get(18..)?, 16).ok()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sip_wire::Uri;
 
 use super::subscription::{Intent, Operation, State, Subscription};
-use super::{Awaited, Subscriber, Waiter};
+use super::{Awaited, Identity, Subscriber, Waiter};
 use crate::command::{CommandId, Lifetime, Proxy, Subscribe, SubscriptionName, SubscriptionTarget, Wait};
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
@@ -41,9 +41,7 @@ impl Subscriber {
             }
             None => {
                 let intent = Intent {
-                    headers: subscribe.headers,
-                    proxy: subscribe.proxy,
-                    members: subscribe.members,
+                    extras: self.shared.extras(subscribe.headers, subscribe.proxy, subscribe.members),
                     desire,
                     fetch: false,
                     revision: 0,
@@ -108,9 +106,7 @@ impl Subscriber {
             return Ok(());
         }
         let intent = Intent {
-            headers: fetch.headers,
-            proxy: fetch.proxy,
-            members: fetch.members,
+            extras: self.shared.extras(fetch.headers, fetch.proxy, fetch.members),
             desire: Desire::Stand { until: None },
             fetch: true,
             revision: 0,
@@ -133,20 +129,20 @@ impl Subscriber {
             return Ok(());
         };
         if let Some(proxy) = &subscribe.proxy
-            && subscription.intent.proxy.as_ref() != Some(proxy)
+            && subscription.intent.extras.proxy.as_ref() != Some(proxy)
         {
             let next_hop = own_hop(now, core, &subscription.name.presentity, Some(proxy))?;
             core.hops
                 .leave(std::mem::replace(&mut subscription.next_hop, next_hop));
-            subscription.intent.proxy = Some(proxy.clone());
+            Arc::make_mut(&mut subscription.intent.extras).proxy = Some(proxy.clone());
         }
         subscription.intent.desire = desire;
         subscription.intent.revision = subscription.intent.revision.wrapping_add(1);
         if !subscribe.headers.is_empty() {
-            subscription.intent.headers = subscribe.headers.clone();
+            Arc::make_mut(&mut subscription.intent.extras).headers = subscribe.headers.clone();
         }
         if !subscribe.members.is_empty() {
-            subscription.intent.members = subscribe.members.clone();
+            Arc::make_mut(&mut subscription.intent.extras).members = subscribe.members.clone();
         }
         Ok(())
     }
@@ -256,23 +252,19 @@ impl Subscriber {
         now: Instant,
         core: &mut Core,
         name: &SubscriptionName,
-        mut intent: Intent,
+        intent: Intent,
     ) -> Result<u32, Refusal> {
         let most = core.config.limits.subscriptions;
         if self.subscriptions.len() >= most {
             return Err(Refusal::TooManySubscriptions(most));
         }
-        let next_hop = own_hop(now, core, &name.presentity, intent.proxy.as_ref())?;
-        intent.headers = self.shared.text(intent.headers);
-        intent.members = self.shared.members(intent.members);
-        let nothing = self.shared.text(Arc::from(""));
+        let next_hop = own_hop(now, core, &name.presentity, intent.extras.proxy.as_ref())?;
         let subscription = Subscription {
             key: self.next_key,
             name: self.shared.name(name),
             intent,
             next_hop,
-            call_id: nothing.clone(),
-            from_tag: nothing,
+            identity: Identity::NONE,
             cseq: 0,
             state: State::Over,
             dialogs: Default::default(),
@@ -326,7 +318,7 @@ impl Subscriber {
             let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
                 continue;
             };
-            let proxy = subscription.intent.proxy.as_ref();
+            let proxy = subscription.intent.extras.proxy.as_ref();
             if let Ok(next_hop) = own_hop(now, core, &subscription.name.presentity, proxy) {
                 core.hops
                     .leave(std::mem::replace(&mut subscription.next_hop, next_hop));

@@ -10,6 +10,7 @@ mod dialog;
 mod durable;
 mod exchange;
 mod failing;
+mod identity;
 mod notify;
 mod outcome;
 mod request;
@@ -37,6 +38,7 @@ use shared::Shared;
 use subscription::{Doing, Exchange, Operation, State, Subscription};
 
 pub(crate) use exchange::contact;
+pub(crate) use identity::Identity;
 
 /// What a command about a subscription waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

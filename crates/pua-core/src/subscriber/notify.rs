@@ -253,11 +253,9 @@ impl Subscriber {
         let is_it = |index: &u32| {
             self.subscriptions
                 .get(*index as usize)
-                .is_some_and(|subscription| {
-                    *subscription.from_tag == *tag && *subscription.call_id == *essentials.call_id
-                })
+                .is_some_and(|subscription| subscription.identity.is(essentials.call_id, tag))
         };
-        crate::random::index_of_tag(tag)
+        super::identity::index_of(tag)
             .filter(is_it)
             .or_else(|| self.restored_at(tag).filter(is_it))
     }

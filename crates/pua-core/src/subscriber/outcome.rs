@@ -167,7 +167,7 @@ pub(super) fn outcome(
         allow_events: None,
         next,
         server: None,
-        call_id: subscription.call_id.clone(),
+        call_id: subscription.identity.call_id(),
         cseq: subscription.cseq,
     }
 }

@@ -285,8 +285,8 @@ impl Subscriber {
             core.outputs.push_back(Output::Persist(match self.stopping {
                 true => Change::Dialogs {
                     key,
-                    call_id: subscription.call_id.clone(),
-                    from_tag: subscription.from_tag.clone(),
+                    call_id: subscription.identity.call_id(),
+                    from_tag: subscription.identity.from_tag(),
                     dialogs: Vec::new(),
                 },
                 false => Change::DeleteSubscription { key },

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::command::SubscriptionName;
+use super::subscription::Extras;
+use crate::command::{Proxy, SubscriptionName};
 
 /// At so many the unused ones are forgotten.
 const TEXTS: usize = 4096;
@@ -11,15 +12,19 @@ const TEXTS: usize = 4096;
 /// The texts, each once.
 pub(super) struct Shared {
     texts: HashSet<Arc<str>, foldhash::fast::RandomState>,
-    /// No presentities of a list.
-    no_members: Arc<[Arc<str>]>,
+    /// Of an application that has said nothing but the name.
+    no_extras: Arc<Extras>,
 }
 
 impl Shared {
     pub(super) fn new() -> Self {
         Shared {
             texts: HashSet::default(),
-            no_members: Arc::from([]),
+            no_extras: Arc::new(Extras {
+                headers: Arc::from(""),
+                proxy: None,
+                members: Arc::from([]),
+            }),
         }
     }
 
@@ -48,12 +53,21 @@ impl Shared {
         })
     }
 
-    /// The presentities of a list; of no list the same nothing.
-    pub(super) fn members(&self, members: Arc<[Arc<str>]>) -> Arc<[Arc<str>]> {
-        match members.is_empty() {
-            true => self.no_members.clone(),
-            false => members,
+    /// What an application has said beside the name.
+    pub(super) fn extras(
+        &self,
+        headers: Arc<str>,
+        proxy: Option<Proxy>,
+        members: Arc<[Arc<str>]>,
+    ) -> Arc<Extras> {
+        if headers.is_empty() && proxy.is_none() && members.is_empty() {
+            return self.no_extras.clone();
         }
+        Arc::new(Extras {
+            headers,
+            proxy,
+            members,
+        })
     }
 }
 

@@ -18,17 +18,24 @@ use std::time::{Duration, Instant};
 use event_packages::{EventState, Package};
 use smallvec::SmallVec;
 
+use super::Identity;
 use crate::command::{Proxy, SubscriptionName};
 use crate::passage::Passage;
 use crate::publication::{Cause, Desire, Last};
 use crate::schedule::Patience;
 
-/// What the application asked for. Only a command changes it.
-pub(super) struct Intent {
+/// What an application may have said beside the name: most have said nothing, and share that.
+#[derive(Clone)]
+pub(super) struct Extras {
     pub(super) headers: Arc<str>,
     pub(super) proxy: Option<Proxy>,
     /// The presentities of a list that the request contains (RFC 5367).
     pub(super) members: Arc<[Arc<str>]>,
+}
+
+/// What the application asked for. Only a command changes it.
+pub(super) struct Intent {
+    pub(super) extras: Arc<Extras>,
     pub(super) desire: Desire,
     /// Only the present state is wanted, once (RFC 6665 §4.4.3).
     pub(super) fetch: bool,
@@ -196,8 +203,7 @@ pub(super) struct Subscription {
     /// Index of the next hop of its first SUBSCRIBE.
     pub(super) next_hop: u32,
     /// Of the present set of dialogs; fresh for each (R6665-07).
-    pub(super) call_id: Arc<str>,
-    pub(super) from_tag: Arc<str>,
+    pub(super) identity: Identity,
     /// The CSeq number of the last request outside a dialog.
     pub(super) cseq: u32,
     pub(super) state: State,
