@@ -87,7 +87,10 @@ impl Held {
 
     /// Octets it keeps, about.
     pub(super) fn weight(&self) -> usize {
-        let rows = self.document.get().map_or(0, |document| version::weight(document).1);
+        let rows = self
+            .document
+            .get()
+            .map_or(0, |document| version::weight(document).1);
         self.body.len() + rows
     }
 
@@ -116,7 +119,14 @@ impl Held {
         let document = Document::read(&content_type, body)?;
         let base = known.filter(|_| started);
         let Some(told) = version::told(&document) else {
-            return Ok(Self::taken(known, document, content_type, body, (None, false), false));
+            return Ok(Self::taken(
+                known,
+                document,
+                content_type,
+                body,
+                (None, false),
+                false,
+            ));
         };
         let local = base.and_then(|base| base.version);
         let gap = match version::judge(local, started, told) {
@@ -132,7 +142,14 @@ impl Held {
             }
         };
         let version = told.version.or(local);
-        Ok(Self::taken(known, document, content_type, body, (version, true), gap))
+        Ok(Self::taken(
+            known,
+            document,
+            content_type,
+            body,
+            (version, true),
+            gap,
+        ))
     }
 
     fn taken(

@@ -319,7 +319,10 @@ fn rest_changes_nothing_that_is_told() {
     ];
     let (mut kept, mut resting) = (EventState::new(), EventState::new());
     for body in &bodies {
-        let (one, other) = (kept.apply("application/pidf+xml", body), resting.apply("application/pidf+xml", body));
+        let (one, other) = (
+            kept.apply("application/pidf+xml", body),
+            resting.apply("application/pidf+xml", body),
+        );
         assert_eq!(format!("{one:?}"), format!("{other:?}"), "{body:?}");
         resting.rest();
         assert_eq!(kept.read(), resting.read());

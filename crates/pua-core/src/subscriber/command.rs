@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use sip_wire::Uri;
 
 use super::subscription::{Intent, Operation, State, Subscription};
-use super::{Awaited, Identity, Subscriber, Waiter};
+use super::{Awaited, Subscriber, Waiter};
 use crate::command::{CommandId, Lifetime, Proxy, Subscribe, SubscriptionName, SubscriptionTarget, Wait};
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
 use crate::publication::{Cause, Desire};
 use crate::record::Change;
-use crate::schedule::Patience;
 
 /// The longest that a command may wait for its outcome.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -41,7 +40,9 @@ impl Subscriber {
             }
             None => {
                 let intent = Intent {
-                    extras: self.shared.extras(subscribe.headers, subscribe.proxy, subscribe.members),
+                    extras: self
+                        .shared
+                        .extras(subscribe.headers, subscribe.proxy, subscribe.members),
                     desire,
                     fetch: false,
                     revision: 0,
@@ -259,26 +260,8 @@ impl Subscriber {
             return Err(Refusal::TooManySubscriptions(most));
         }
         let next_hop = own_hop(now, core, &name.presentity, intent.extras.proxy.as_ref())?;
-        let subscription = Subscription {
-            key: self.next_key,
-            name: self.shared.name(name),
-            intent,
-            next_hop,
-            identity: Identity::NONE,
-            cseq: 0,
-            state: State::Over,
-            dialogs: Default::default(),
-            forks: None,
-            over: Vec::new(),
-            known: None,
-            waiters: Default::default(),
-            failures: 0,
-            patience: Patience::Outage,
-            recent: None,
-            termination: None,
-            last: None,
-            notifies: 0,
-        };
+        let name = self.shared.name(name);
+        let subscription = Subscription::new(self.next_key, name, intent, next_hop);
         self.next_key += 1;
         Ok(self.subscriptions.insert(subscription) as u32)
     }
@@ -324,7 +307,7 @@ impl Subscriber {
                     .leave(std::mem::replace(&mut subscription.next_hop, next_hop));
             }
             match subscription.state {
-                State::Over if subscription.termination.is_none() => {
+                State::Over if subscription.termination().is_none() => {
                     subscription.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
                 }

@@ -39,10 +39,12 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.forks = None;
+        if let Some(past) = subscription.past_mut() {
+            past.forks = None;
+            past.over.clear();
+        }
         subscription.identity = identity;
         subscription.cseq = 0;
-        subscription.over.clear();
         let exchange = self.open(now, index, None, Operation::Subscribe);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {

@@ -176,8 +176,8 @@ impl Subscriber {
                 // R6665-25, R6665-26, R6665-30, R6665-70: nothing that was not asked for.
                 let open = matches!(subscription.state, State::Trying { .. })
                     || subscription
-                        .forks
-                        .as_ref()
+                        .past()
+                        .and_then(|past| past.forks.as_ref())
                         .is_some_and(|forks| forks.timer_n > now);
                 let list = list
                     || subscription
@@ -185,9 +185,10 @@ impl Subscriber {
                         .iter()
                         .any(|dialog| dialog.told.state.list_uri().is_some());
                 let several = subscription.takes_several_dialogs() && !list;
-                let dialogs = subscription.dialogs.len() + subscription.over.len();
+                let ended = subscription.past().map_or(&[][..], |past| &past.over);
+                let dialogs = subscription.dialogs.len() + ended.len();
                 let room = dialogs == 0 || (several && dialogs < core.config.limits.dialogs);
-                let over = subscription.over.iter().any(|tag| **tag == *remote_tag);
+                let over = ended.iter().any(|tag| **tag == *remote_tag);
                 if !open || !room || over {
                     return NotifyAnswer::code(481);
                 }
@@ -327,7 +328,7 @@ impl Subscriber {
         // Told to whoever waits for the state before the dialog is taken away.
         if fetch {
             if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-                subscription.termination.clone_from(&reason);
+                subscription.make_past().termination.clone_from(&reason);
             }
             self.answer_told(core, index, id);
         }

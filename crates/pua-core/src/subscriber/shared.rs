@@ -86,7 +86,9 @@ mod tests {
         }
         assert!(shared.texts.len() <= TEXTS);
         assert!(Arc::ptr_eq(&one, &shared.text(Arc::from("sip:w@d"))));
-        let all: Vec<Arc<str>> = (0..2 * TEXTS).map(|n| shared.text(format!("x{n}").into())).collect();
+        let all: Vec<Arc<str>> = (0..2 * TEXTS)
+            .map(|n| shared.text(format!("x{n}").into()))
+            .collect();
         assert_eq!((all.len(), shared.texts.len()), (2 * TEXTS, TEXTS));
         assert_eq!(&*shared.text(Arc::from("new")), "new");
     }

@@ -195,6 +195,20 @@ pub(super) struct Forks {
     pub(super) until: Instant,
 }
 
+/// What is left of dialogs that are over.
+#[derive(Default)]
+pub(super) struct Past {
+    pub(super) forks: Option<Forks>,
+    /// The remote tags of dialogs of the present set that are over: what still comes for them
+    /// must not make them anew.
+    pub(super) over: Vec<Box<str>>,
+    /// What they told.
+    pub(super) known: Option<Told>,
+    pub(super) recent: Option<Recent>,
+    /// The notifier's last reason for ending it (§4.1.3).
+    pub(super) termination: Option<Arc<str>>,
+}
+
 /// A subscription.
 pub(super) struct Subscription {
     pub(super) key: u64,
@@ -209,26 +223,69 @@ pub(super) struct Subscription {
     pub(super) state: State,
     #[allow(clippy::vec_box)] // most have none or one, and lists of them are moved about
     pub(super) dialogs: SmallVec<[Box<Dialog>; 1]>,
-    pub(super) forks: Option<Box<Forks>>,
-    /// The remote tags of dialogs of the present set that are over: what still comes for them
-    /// must not make them anew.
-    pub(super) over: Vec<Box<str>>,
-    /// What the dialogs told that are over.
-    pub(super) known: Option<Box<Told>>,
+    /// What is left of dialogs that are over; most have none.
+    past: Option<Box<Past>>,
     /// Commands to answer, by their index.
     pub(super) waiters: SmallVec<[u32; 1]>,
     /// Failures in a row, and what kind they are.
     pub(super) failures: u32,
     pub(super) patience: Patience,
-    pub(super) recent: Option<Recent>,
-    /// The notifier's last reason for ending it (§4.1.3).
-    pub(super) termination: Option<Arc<str>>,
     pub(super) last: Option<Box<Last>>,
     /// NOTIFYs taken.
     pub(super) notifies: u64,
 }
 
 impl Subscription {
+    /// One that nobody has asked a server for yet.
+    pub(super) fn new(key: u64, name: Arc<SubscriptionName>, intent: Intent, next_hop: u32) -> Self {
+        Subscription {
+            key,
+            name,
+            intent,
+            next_hop,
+            identity: Identity::NONE,
+            cseq: 0,
+            state: State::Over,
+            dialogs: SmallVec::new(),
+            past: None,
+            waiters: SmallVec::new(),
+            failures: 0,
+            patience: Patience::Outage,
+            last: None,
+            notifies: 0,
+        }
+    }
+
+    /// What is left of earlier dialogs, if anything is.
+    pub(super) fn past(&self) -> Option<&Past> {
+        self.past.as_deref()
+    }
+
+    /// The same, to change it.
+    pub(super) fn past_mut(&mut self) -> Option<&mut Past> {
+        self.past.as_deref_mut()
+    }
+
+    /// A place for what is left of earlier dialogs.
+    pub(super) fn make_past(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+
+    /// The notifier's last reason for ending it.
+    pub(super) fn termination(&self) -> Option<&Arc<str>> {
+        self.past()?.termination.as_ref()
+    }
+
+    /// A dialog stands: what earlier ones have left counts no more, but how often it was made
+    /// anew, and which must not come back.
+    pub(super) fn stands_again(&mut self) {
+        let Some(past) = &mut self.past else { return };
+        past.termination = None;
+        if past.over.is_empty() && past.recent.is_none() && past.known.is_none() && past.forks.is_none() {
+            self.past = None;
+        }
+    }
+
     /// When the application wants it to end.
     pub(super) fn until(&self) -> Option<Instant> {
         match self.intent.desire {
@@ -307,11 +364,9 @@ mod tests {
 
     /// Held by the hundred thousand: what grows here costs that often.
     #[test]
-    fn sizes() {
-        println!(
-            "{} {} {} {} {} {} {} {}",
-            size_of::<Subscription>(), size_of::<Dialog>(), size_of::<Intent>(), size_of::<State>(), size_of::<Doing>(), size_of::<Told>(),
-            size_of::<SmallVec<[u32; 1]>>(), size_of::<SmallVec<[Box<Dialog>; 1]>>(),
-        );
+    fn a_resting_subscription_is_small() {
+        let (own, dialog) = (size_of::<Subscription>(), size_of::<Dialog>());
+        println!("{own} {dialog} {}", size_of::<Last>());
+        assert!(own <= 208 && dialog <= 224, "{own} {dialog}");
     }
 }

@@ -174,8 +174,8 @@ impl Subscriber {
 /// there is no other.
 fn told(subscription: &Subscription) -> impl Iterator<Item = (Option<u64>, &Told)> {
     let known = subscription
-        .known
-        .as_deref()
+        .past()
+        .and_then(|past| past.known.as_ref())
         .filter(|_| subscription.dialogs.is_empty());
     subscription
         .dialogs
@@ -222,7 +222,7 @@ fn view(core: &Core, subscription: &Subscription) -> SubscriptionView {
         key: subscription.key,
         name: subscription.name.clone(),
         state: state_of(subscription),
-        reason: subscription.termination.clone(),
+        reason: subscription.termination().cloned(),
         headers: subscription.intent.extras.headers.clone(),
         proxy: subscription.intent.extras.proxy.clone(),
         granted: subscription.dialogs.first().map(|dialog| dialog.granted),
