@@ -1,6 +1,7 @@
-//! The daemon under test, and the presence server that takes its publications.
+//! Our daemon as a program under test.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,168 +9,150 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-/// The daemon under test.
-pub(crate) struct Daemon {
-    directory: PathBuf,
-    child: Child,
-    /// `127.0.0.1:port` of the management datagrams.
-    pub(crate) udp: String,
+use crate::directory::Directory;
+use crate::publisher::{Doors, Publisher, System};
+
+/// How it is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// The `pua` binary.
+    pub(crate) program: PathBuf,
+    /// Which of ours.
+    pub(crate) system: System,
+    /// Its presence server.
+    pub(crate) presence_server: String,
+    /// In which directory its store is made.
+    pub(crate) disk: PathBuf,
+    /// What passes is forgotten soon, so that what is held can be weighed: short timers, a small
+    /// ring of events.
+    pub(crate) brief: bool,
+    /// A program with its arguments that runs it, to look into it.
+    pub(crate) under: Vec<String>,
 }
 
-/// What both processes have in their configuration.
-fn quiet(directory: &Path, name: &str) -> String {
-    format!(
-        "[sip]\nlisten = [\"udp:127.0.0.1:0\"]\nSIP[store]\nurl = \"memory:\"\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n",
-        directory.join(format!("{name}.stream")).display()
-    )
-}
-
-fn fresh_directory() -> anyhow::Result<PathBuf> {
-    let directory = std::env::temp_dir().join(format!("pua-load-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory)?;
-    Ok(directory)
-}
-
-impl Daemon {
-    /// Starts it, and waits until it serves. Its requests go to `presence_server`. What passes is
-    /// forgotten soon, so that what is held can be weighed: short timers, a small ring of events.
-    pub(crate) fn start(pua: &Path, presence_server: &str) -> anyhow::Result<Daemon> {
-        let brief = "t1_ms = 20\n[events]\nring = 4096\n";
-        Daemon::start_in(pua, fresh_directory()?, presence_server, brief)
-    }
-
-    fn start_in(pua: &Path, directory: PathBuf, presence_server: &str, sip: &str) -> anyhow::Result<Daemon> {
-        let at = |name: &str| directory.join(name).display().to_string();
-        let text = format!(
-            "presence_server = \"{presence_server}\"\n{}[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
-            quiet(&directory, "daemon").replace("SIP", sip),
-            at("fifo"),
-            directory.display(),
-            at("mi.sock"),
-        );
-        let (child, ready) = start(pua, &directory, "daemon", &text)?;
-        let udp = ready["mi_datagram"][1].as_str().unwrap_or_default();
-        Ok(Daemon {
-            udp: udp.trim_start_matches("udp:").to_owned(),
-            directory,
-            child,
-        })
-    }
-
-    /// A file of the run.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
-    }
-
-    /// Bytes of its memory that are resident.
-    pub(crate) fn resident(&self) -> anyhow::Result<usize> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS")?;
-        let kilobytes: usize = line
-            .trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse()
-            .context("VmRSS")?;
-        Ok(kilobytes * 1024)
-    }
-
-    /// Seconds of CPU that it has used: user and system.
-    pub(crate) fn cpu(&self) -> anyhow::Result<(f64, f64)> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let rest = stat.rsplit_once(')').context("no name in stat")?.1;
-        let field = |at: usize| -> anyhow::Result<f64> {
-            let ticks: f64 = rest
-                .split_ascii_whitespace()
-                .nth(at)
-                .context("stat is short")?
-                .parse()?;
-            Ok(ticks / 100.0)
+impl Setup {
+    /// The configuration file.
+    fn text(&self, directory: &Directory, disk: &Directory) -> String {
+        let at = |name: &str| directory.path(name).display().to_string();
+        let store = match self.system {
+            System::Memory | System::Kamailio => "url = \"memory:\"".to_owned(),
+            System::Relaxed => format!(
+                "url = \"sqlite:{}\"\ndurability = \"relaxed\"",
+                store(disk).display()
+            ),
+            System::Commit => format!(
+                "url = \"sqlite:{}\"\ndurability = \"commit\"",
+                store(disk).display()
+            ),
         };
-        // utime and stime: fields 14 and 15, counted from the state, which is field 3.
-        Ok((field(11)?, field(12)?))
+        let (timers, ring) = match self.brief {
+            true => ("t1_ms = 20\n", "[events]\nring = 4096\n"),
+            false => ("", ""),
+        };
+        format!(
+            "presence_server = \"{}\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n{timers}{ring}[store]\n{store}\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
+            self.presence_server,
+            at("stream"),
+            at("fifo"),
+            directory.root().display(),
+            at("mi.sock"),
+        )
     }
-}
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
+    /// Starts it with nothing to remember, and waits until it serves.
+    ///
+    /// # Errors
+    /// It does not start, or has no such store.
+    pub(crate) fn start(&self) -> anyhow::Result<Publisher> {
+        let disk = Directory::below(&self.disk)?;
+        self.start_with(disk).map(|(publisher, _)| publisher)
     }
-}
 
-/// The daemon, and a process of its own with the presence server.
-pub(crate) struct Daemons {
-    server: Child,
-    daemon: Daemon,
-}
-
-impl std::ops::Deref for Daemons {
-    type Target = Daemon;
-
-    fn deref(&self) -> &Daemon {
-        &self.daemon
-    }
-}
-
-impl Daemons {
-    /// Starts both and waits until they serve.
-    pub(crate) fn start(pua: &Path, transport: &str) -> anyhow::Result<Daemons> {
-        let directory = fresh_directory()?;
-        let text = format!(
-            "{}[server]\nenabled = true\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n",
-            quiet(&directory, "server").replace("SIP", "")
-        );
-        let (server, ready) = start(pua, &directory, "server", &text)?;
-        let address = ready["server"][0].as_str().unwrap_or_default();
-        let address = address.trim_start_matches("udp:");
-        let daemon = Daemon::start_in(
-            pua,
+    /// Starts it with the store of an earlier life; also tells how long it took until it served.
+    ///
+    /// # Errors
+    /// It does not start, or has no such store.
+    pub(crate) fn start_with(&self, disk: Directory) -> anyhow::Result<(Publisher, Duration)> {
+        let directory = Directory::fresh()?;
+        let config = directory.path("pua.toml");
+        let ready = directory.path("ready");
+        fs::write(&config, self.text(&directory, &disk))?;
+        let begin = Instant::now();
+        let mut command = match self.under.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        let mut child = command
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--ready-file")
+            .arg(&ready)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program.display()))?;
+        let found = wait(&mut child, &ready);
+        let took = begin.elapsed();
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error);
+            }
+        };
+        let address = |text: &Value| -> anyhow::Result<SocketAddr> {
+            // `udp:127.0.0.1:8809` as well as `127.0.0.1:8888`.
+            let text = text.as_str().unwrap_or_default();
+            let text = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+            text.parse().with_context(|| format!("no address: {text}"))
+        };
+        let publisher = Publisher {
+            pids: vec![child.id()],
+            child,
+            doors: Doors {
+                unix: directory.path("mi.sock"),
+                udp: Some(address(&found["mi_datagram"][1])?),
+                fifo: directory.path("fifo"),
+                replies: directory.root().to_owned(),
+                http: address(&found["http"][0])?,
+                reply_in_call: false,
+            },
+            system: self.system,
             directory,
-            &format!("sip:{address};transport={transport}"),
-            "",
-        )?;
-        Ok(Daemons { server, daemon })
+            disk: Some(disk),
+        };
+        if self.system != System::Memory && !publisher.disk.as_ref().is_some_and(|disk| store(disk).exists())
+        {
+            bail!("{}: this daemon makes no SQLite store", self.system.name());
+        }
+        Ok((publisher, took))
     }
 }
 
-impl Drop for Daemons {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
+/// The store's file.
+pub(crate) fn store(disk: &Directory) -> PathBuf {
+    disk.path("pua.db")
 }
 
-fn start(pua: &Path, directory: &Path, name: &str, text: &str) -> anyhow::Result<(Child, Value)> {
-    let config = directory.join(format!("{name}.toml"));
-    let ready = directory.join(format!("{name}.ready"));
-    fs::write(&config, text)?;
-    let mut child = Command::new(pua)
-        .arg("serve")
-        .arg("--config")
-        .arg(&config)
-        .arg("--ready-file")
-        .arg(&ready)
-        .stdout(Stdio::null())
-        .spawn()
-        .with_context(|| format!("cannot start {}", pua.display()))?;
+fn wait(child: &mut Child, ready: &Path) -> anyhow::Result<Value> {
     let start = Instant::now();
     loop {
-        if let Ok(text) = fs::read(&ready) {
-            return Ok((child, serde_json::from_slice(&text)?));
+        // The file is there at once or not at all: it is renamed into place.
+        if let Ok(text) = fs::read(ready) {
+            return Ok(serde_json::from_slice(&text)?);
         }
         if let Some(status) = child.try_wait()? {
-            bail!("{name} has ended: {status}");
+            bail!("the daemon has ended: {status}");
         }
-        if start.elapsed() > Duration::from_secs(10) {
-            let _ = child.kill();
-            bail!("{name} does not get ready");
+        if start.elapsed() > Duration::from_secs(120) {
+            bail!("the daemon does not get ready");
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::daemon::Daemon;
+use crate::daemon::Setup;
+use crate::publisher::{Publisher, System};
 
 /// What is sent.
 #[derive(Clone, Debug, Args)]
@@ -89,7 +90,15 @@ impl Dialog {
 pub(crate) fn run(pua: &Path, load: &Load) -> anyhow::Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     let own = socket.local_addr()?;
-    let daemon = Daemon::start(pua, &format!("sip:{own}"))?;
+    let setup = Setup {
+        program: pua.to_owned(),
+        system: System::Memory,
+        presence_server: format!("sip:{own}"),
+        disk: std::env::temp_dir(),
+        brief: true,
+        under: Vec::new(),
+    };
+    let daemon = setup.start()?;
     let mut dialogs = Vec::new();
     weigh(&daemon, &socket, own, load.subscriptions, &mut dialogs)?;
     let base = Instant::now();
@@ -133,8 +142,7 @@ pub(crate) fn run(pua: &Path, load: &Load) -> anyhow::Result<()> {
         Some(watch) => watch.join().map_err(|_| anyhow::anyhow!("the watch failed"))?,
         None => Vec::new(),
     };
-    let after = daemon.cpu()?;
-    let (user, system) = (after.0 - before.0, after.1 - before.1);
+    let used = daemon.cpu()? - before;
     println!("NOTIFY/s   sent  answered   told  CPU-s/1000   user  system   p50 ms   p99 ms   max ms");
     let at = |share: f64| {
         let index = (latencies.len() as f64 * share) as usize;
@@ -147,9 +155,9 @@ pub(crate) fn run(pua: &Path, load: &Load) -> anyhow::Result<()> {
         total,
         answered.load(Ordering::Relaxed),
         latencies.len(),
-        (user + system) / (total as f64 / 1000.0),
-        user,
-        system,
+        used.total() / (total as f64 / 1000.0),
+        used.user,
+        used.system,
         at(0.5),
         at(0.99),
         at(1.0)
@@ -161,16 +169,16 @@ pub(crate) fn run(pua: &Path, load: &Load) -> anyhow::Result<()> {
 /// are made before anything is counted, so that tables that grow by doubling, and the memory of
 /// what passes, are there already.
 fn weigh(
-    daemon: &Daemon,
+    daemon: &Publisher,
     socket: &UdpSocket,
     own: SocketAddr,
     count: usize,
     dialogs: &mut Vec<Dialog>,
 ) -> anyhow::Result<()> {
     subscribe(daemon, socket, own, count / 2, dialogs)?;
-    let empty = daemon.resident()?;
+    let empty = daemon.memory()?.resident as usize;
     subscribe(daemon, socket, own, count, dialogs)?;
-    let bare = daemon.resident()?;
+    let bare = daemon.memory()?.resident as usize;
     let mut buffer = [0; 4096];
     for round in 0..2 {
         for dialog in dialogs.iter_mut() {
@@ -179,7 +187,7 @@ fn weigh(
             socket.recv(&mut buffer).context("a NOTIFY is not answered")?;
         }
     }
-    let full = daemon.resident()?;
+    let full = daemon.memory()?.resident as usize;
     println!(
         "held: {} subscriptions, {} bytes resident each without a document, {} more with one of 430 bytes and its parsed form",
         dialogs.len(),
@@ -191,14 +199,14 @@ fn weigh(
 
 /// Has subscriptions made until there are so many, each answered with 200 and a first NOTIFY.
 fn subscribe(
-    daemon: &Daemon,
+    daemon: &Publisher,
     socket: &UdpSocket,
     own: SocketAddr,
     count: usize,
     dialogs: &mut Vec<Dialog>,
 ) -> anyhow::Result<()> {
     let calls = UdpSocket::bind("127.0.0.1:0")?;
-    calls.connect(&*daemon.udp)?;
+    calls.connect(daemon.doors.udp.context("no UDP datagrams")?)?;
     calls.set_read_timeout(Some(Duration::from_secs(5)))?;
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut buffer = [0; 65536];
@@ -249,8 +257,12 @@ fn subscribe(
 }
 
 /// Attaches to the stream of events; the thread's result is the latencies in ascending order.
-fn watch(daemon: &Daemon, base: Instant, total: usize) -> anyhow::Result<std::thread::JoinHandle<Vec<u64>>> {
-    let mut stream = UnixStream::connect(daemon.path("daemon.stream"))?;
+fn watch(
+    daemon: &Publisher,
+    base: Instant,
+    total: usize,
+) -> anyhow::Result<std::thread::JoinHandle<Vec<u64>>> {
+    let mut stream = UnixStream::connect(daemon.directory.path("stream"))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(
         b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"pua:watch\",\"params\":{\"snapshot\":false,\"kind\":\"state\"}}\n",

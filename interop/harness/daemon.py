@@ -17,9 +17,13 @@ def toml_list(items):
 
 
 class Daemon:
-    """`pua serve` with every management transport, in its own directory."""
+    """`pua serve` with every management transport, in its own directory.
 
-    def __init__(self, binary, run_dir, presence_server=None, credentials=(), server=False, sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, extra=""):
+    `server`: with the embedded presence server; `server_port` is its port (0: any), `server_users` are the names and passwords that it asks for.
+    """
+
+    def __init__(self, binary, run_dir, presence_server=None, credentials=(), server=False, server_port=0, server_users=(),
+                 sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, store="memory:", extra=""):
         self.binary = binary
         self.run_dir = pathlib.Path(run_dir)
         self.fifo = self.run_dir / "pua_fifo"
@@ -34,13 +38,18 @@ class Daemon:
             lines.append(f"presence_server = {toml_string(presence_server)}")
         lines += [
             "[sip]", f"listen = {toml_list(sip)}", f"t1_ms = {t1_ms}",
-            "[store]", 'url = "memory:"',
+            "[store]", f"url = {toml_string(store)}",
             "[mi.fifo]", f"path = {toml_string(self.fifo)}", 'mode = "0666"', f"reply_dir = {toml_string(self.reply_dir)}",
             "[mi.datagram]", f"listen = {toml_list([f'unix:{self.datagram_socket}', 'udp:127.0.0.1:0'])}",
             "[mi.stream]", f"listen = {toml_list([f'unix:{self.stream_socket}'])}",
             "[http]", 'listen = ["127.0.0.1:0"]',
-            "[server]", f"enabled = {'true' if server else 'false'}", 'listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]',
+            "[server]", f"enabled = {'true' if server else 'false'}",
+            f"listen = {toml_list([f'udp:127.0.0.1:{server_port}', f'tcp:127.0.0.1:{server_port}'])}",
         ]
+        if server_users:
+            lines.append('realm = "lab"')
+        for username, password in server_users:
+            lines += ["[[server.users]]", f"username = {toml_string(username)}", f"password = {toml_string(password)}"]
         for realm, username, password in credentials:
             lines += ["[[credentials]]", f"realm = {toml_string(realm)}", f"username = {toml_string(username)}", f"password = {toml_string(password)}"]
         self.config.write_text("\n".join(lines) + "\n" + extra)
@@ -48,6 +57,8 @@ class Daemon:
         self.process = None
 
     def start(self):
+        # What a killed one left behind says nothing of this one.
+        self.ready_file.unlink(missing_ok=True)
         self.process = Process("pua", [self.binary, "serve", "--config", self.config, "--ready-file", self.ready_file], self.run_dir)
         self.addresses = self.process.wait_ready("ready file", self._ready)
         return self

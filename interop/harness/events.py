@@ -39,16 +39,16 @@ class EventStream:
         """What became of subscriptions, as words."""
         return [event["change"] for event in self.told("subscription", **members)]
 
-    def wait(self, what, condition, seconds=20.0):
+    def wait(self, what, condition, seconds=40.0):
         """Waits for an event for which `condition` holds, and gives the first."""
         return until(f"{self.name}: {what}", lambda: next((event for event in self.all() if condition(event)), None), seconds)
 
-    def wait_state(self, text, seconds=20.0, **members):
+    def wait_state(self, text, seconds=40.0, **members):
         """Waits for a state whose document or summary holds the text."""
         return self.wait(f"a state with {text!r}", lambda event: event["type"] == "state" and text in json.dumps(event)
                          and all(event.get(key) == value for key, value in members.items()), seconds)
 
-    def wait_change(self, change, seconds=20.0, **members):
+    def wait_change(self, change, seconds=40.0, **members):
         return self.wait(f"a subscription {change}", lambda event: event["type"] == "subscription" and not event.get("snapshot")
                          and event["change"] == change and all(event.get(key) == value for key, value in members.items()), seconds)
 

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import urllib.request
 
-from .ports import free_port
+from .ports import free_port, until_free
 from .process import Process, program
 from .sip import answers_options
 
@@ -53,6 +53,7 @@ class PresenceServer:
 
     def start(self, empty=True):
         """Starts it, with an empty database unless told otherwise, and waits for its answer to OPTIONS."""
+        until_free(self.port)
         if empty:
             for leftover in self.run_dir.glob("presence.db*"):
                 leftover.unlink()
@@ -66,7 +67,7 @@ class PresenceServer:
         for define in self.defines:
             argv += ["-A", define]
         self.process = Process("kamailio-presence", argv, self.run_dir)
-        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 30)
+        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 60)
         return self
 
     def _write_lists(self):
@@ -148,7 +149,7 @@ class Publisher:
         rundir = self.run_dir / "kamailio-pua"
         rundir.mkdir(exist_ok=True)
         self.process = Process("kamailio-pua", [program("kamailio"), "-DD", "-E", "-m", "64", "-M", "8", "-f", config, "-Y", rundir, "-w", rundir], self.run_dir)
-        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 30)
+        self.process.wait_ready("answers OPTIONS", lambda: answers_options(self.port), 60)
         return self
 
     def stop(self):

@@ -155,7 +155,7 @@ class Notifier:
                 message, buffer = head + found + rest[:length], rest[length:]
                 self._arrived(message.decode("utf-8", "replace"), connection.sendall, (connection, None))
 
-    def receive(self, method="SUBSCRIBE", seconds=20.0):
+    def receive(self, method="SUBSCRIBE", seconds=40.0):
         """The next request, which must be of that method."""
         try:
             message = self._requests.get(timeout=seconds)
@@ -164,7 +164,7 @@ class Notifier:
         assert message.method == method, f"{method} was expected:\n{message.text}"
         return message
 
-    def receive_for(self, user, seconds=20.0):
+    def receive_for(self, user, seconds=40.0):
         """The next request whose URI has that user; others are left for later."""
         deadline, others = time.monotonic() + seconds, []
         try:
@@ -211,7 +211,7 @@ class Notifier:
         self._attend(connection)
         return connection
 
-    def ask(self, text, send, branch, seconds=20.0):
+    def ask(self, text, send, branch, seconds=40.0):
         """Sends a request (UDP: again and again) and gives the final response to it."""
         deadline, pause = time.monotonic() + seconds, 0.5
         while True:

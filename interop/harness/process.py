@@ -47,7 +47,7 @@ class Process:
         """All that the program has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_ready(self, what, condition, seconds=20.0):
+    def wait_ready(self, what, condition, seconds=40.0):
         """Waits for a condition while the program lives; its end is a failure at once."""
         def ready():
             if not self.alive:

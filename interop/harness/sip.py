@@ -88,7 +88,7 @@ class ScriptedServer:
                  f"CSeq: {header(request, 'CSeq')}", *extra, "Content-Length: 0"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
-    def wait_requests(self, count, seconds=20.0):
+    def wait_requests(self, count, seconds=40.0):
         return until(f"{count} requests at the scripted server", lambda: len(self.requests) >= count and self.requests, seconds)
 
     def close(self):

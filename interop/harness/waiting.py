@@ -1,5 +1,6 @@
 """Waiting for a condition: always a poll with a deadline, never a guess at how long something takes."""
 
+import statistics
 import time
 
 
@@ -7,7 +8,7 @@ class Overdue(AssertionError):
     """What was waited for did not come in time."""
 
 
-def until(what, condition, seconds=20.0, every=0.02):
+def until(what, condition, seconds=40.0, every=0.02):
     """Calls `condition` until it gives something true, and gives that back."""
     deadline = time.monotonic() + seconds
     while True:
@@ -26,3 +27,10 @@ def stays(what, condition, seconds):
         if not condition():
             raise AssertionError(f"did not stay so for {seconds:g} s: {what}")
         time.sleep(0.05)
+
+
+def punctual(what, taken, seconds):
+    """Checks that things of one kind were done in time, as a rule: a single one may have met a moment in which the machine did something else."""
+    usual = statistics.median(taken)
+    if usual >= seconds:
+        raise Overdue(f"{what}: usually {usual:.2f} s in place of {seconds:g} s: {', '.join(f'{each:.2f}' for each in taken)}")

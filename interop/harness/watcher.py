@@ -24,7 +24,7 @@ class Watcher:
             "-trace_msg", "-message_file", self.trace, "-message_overwrite", "false",
             "-trace_err", "-error_file", self.run_dir / f"watcher-{self.port}.errors",
         ], run_dir, env={"TERM": "dumb"})
-        self.process.wait_ready("first NOTIFY", self.notifies, 20)
+        self.process.wait_ready("first NOTIFY", self.notifies, 40)
 
     def messages(self):
         """What SIPp received so far, one text each, in order."""
@@ -43,7 +43,7 @@ class Watcher:
     def notifies(self):
         return [message for message in self.messages() if message.startswith("NOTIFY ")]
 
-    def wait_notify(self, text, seconds=20.0, absent=False):
+    def wait_notify(self, text, seconds=40.0, absent=False):
         """Waits until the newest NOTIFY holds (or, `absent`, does not hold) the text, and gives it."""
         def newest():
             notifies = self.notifies()

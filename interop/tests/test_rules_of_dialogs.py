@@ -108,16 +108,15 @@ class Dialogs:
         self.assertEqual(self.notifier.receive()["Expires"], "1800")
 
     def test_h08_the_granted_time_counts_and_a_tiny_one_makes_no_busy_loop(self):
-        began = time.monotonic()
-        usage = self.established(expires=3)
-        count = 0
-        while time.monotonic() - began < 5:
-            refresh = self.notifier.receive(seconds=10)
+        usage = self.established(expires=4)
+        times = []
+        for _ in range(3):
+            refresh = self.notifier.receive()
             self.assertEqual(refresh.to_tag, usage.tag)
-            self.notifier.grant(refresh, expires=3)
-            self.assertEqual(usage.notify("active;expires=3", pidf(PRESENTITY, "refreshed")).code, 200)
-            count += 1
-        self.assertIn(count, range(1, 9))
+            self.notifier.grant(refresh, expires=4)
+            self.assertEqual(usage.notify("active;expires=4", pidf(PRESENTITY, "refreshed")).code, 200)
+            times.append(refresh.at)
+        self.assertGreater(times[-1] - times[0], 2.0, "two refreshes in less than half of what was granted for each")
 
     def test_h12_r3261_digest_of_a_refresh_counts_on_and_takes_a_stale_nonce(self):
         """R7616-01, -02: quoting, nc; `stale` is answered once with the new nonce."""
@@ -153,27 +152,29 @@ class DialogsOverTcp(Dialogs, RulesCase):
 
 
 class Silence(RulesCase):
-    """With T1 of 25 ms, so that Timer N (64 of it) is 1.6 s."""
+    """With T1 of 40 ms, so that Timer N (64 of it) is 2.56 s."""
 
-    t1_ms = 25
+    t1_ms = 40
+    timer_n = 2.56
 
     def test_h03_r6665_24_a_200_without_a_notify_is_given_up_at_timer_n(self):
+        began = time.monotonic()
         request = self.subscribe()
         self.notifier.grant(request)
         told = self.stream.wait_change("retrying")
         self.assertEqual(told["next"], "retry")
         self.assertNotEqual(self.held()[0]["state"], "active")
-        # The daemon's own clock: from the SUBSCRIBE to what it made of the silence.
-        self.assertGreater(time.monotonic() - request.at, 1.4)
+        self.assertGreaterEqual(time.monotonic() - began, self.timer_n)
         late = Usage(self.notifier, request).notify(document=pidf(PRESENTITY, "much too late"))
         self.assertEqual(late.code, 481)
 
     def test_h03_r6665_53_a_refresh_without_a_notify_ends_the_subscription(self):
         usage = self.established()
+        began = time.monotonic()
         refresh = self.refresh()
         self.notifier.grant(refresh)
         self.stream.wait("its end", lambda event: event["type"] == "subscription" and event["change"] in ("terminated", "retrying"))
-        self.assertGreater(time.monotonic() - refresh.at, 1.4)
+        self.assertGreaterEqual(time.monotonic() - began, self.timer_n)
         self.assertEqual(usage.notify(document=pidf(PRESENTITY, "late")).code, 481)
 
     def test_h03_a_fetch_without_a_notify_ends_too(self):
@@ -184,7 +185,7 @@ class Silence(RulesCase):
         request = self.notifier.receive()
         self.assertEqual(request["Expires"], "0")
         self.notifier.grant(request, expires=0)
-        asking.join(20)
+        asking.join(40)
         self.assertFalse(asking.is_alive())
         self.assertNotEqual(answer["result"]["reply"], "200 OK", answer)
         self.assertEqual(self.held(), [])
@@ -204,10 +205,10 @@ class Reasons(RulesCase):
     def test_h04_r6665_82_85_deactivated_and_timeout_are_subscribed_to_at_once(self):
         for reason in ("deactivated", "timeout"):
             before = time.monotonic()
-            usage, told = self.ended(reason, f";reason={reason};retry-after=30")
+            usage, told = self.ended(reason, f";reason={reason};retry-after=300")
             self.assertEqual((told["reason"], told["next"]), (reason, "retry"))
             again = self.notifier.receive_for(reason)
-            self.assertLess(again.at - before, 5.0, "retry-after does not count here")
+            self.assertLess(again.at - before, 30.0, "retry-after does not count here")
             self.assertNotEqual(again["Call-ID"], usage.subscribe["Call-ID"])
             self.assertEqual((again.to_tag, again.all("Route")), (None, []))
 
@@ -223,9 +224,13 @@ class Reasons(RulesCase):
             self.assertGreaterEqual(self.notifier.receive_for(name).at - at, 3.0, name)
 
     def test_h04_r6665_83_without_retry_after_there_is_a_delay_all_the_same(self):
-        for name, reason in (("probation", ";reason=probation"), ("giveup", ";reason=giveup"), ("plain", "")):
-            _, told = self.ended(name, reason)
-            self.assertEqual(told["next"], "retry", name)
+        before = time.monotonic()
+        _, told = self.ended("plain", "")
+        self.assertEqual(told["next"], "retry")
+        self.assertGreaterEqual(self.notifier.receive_for("plain").at - before, 2.0)
+        for reason in ("probation", "giveup"):
+            _, told = self.ended(reason, f";reason={reason}")
+            self.assertEqual(told["next"], "retry", reason)
         self.notifier.nothing(1.0)
 
     def test_h04_r6665_84_87_88_rejected_noresource_and_invariant_are_left_alone(self):

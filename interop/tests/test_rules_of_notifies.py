@@ -58,6 +58,14 @@ class Notifies:
         state = self.pua_daemon.call("pua:state", presentity_uri=PRESENTITY)["result"]
         self.assertEqual(state["summary"]["note"], "at first")
 
+    def test_cpidf_02_a_document_about_somebody_else_is_told_with_a_warning(self):
+        usage = self.established()
+        self.assertEqual(usage.notify(document=pidf("sip:mallory@interop.example", "not I")).code, 200)
+        event = self.stream.wait_state("not I")
+        self.assertEqual((event["presentity"], "sip:mallory@interop.example" in event["warning"]), (PRESENTITY, True), event)
+        self.assertEqual(usage.notify(document=pidf(PRESENTITY.replace("sip:", "pres:"), "I again")).code, 200)
+        self.assertIsNone(self.stream.wait_state("I again")["warning"])
+
     def test_h15_cdlg_02_versions_that_are_not_newer_are_discarded_and_a_gap_is_asked_after(self):
         usage = self.established(package="dialog")
         dialogs = "application/dialog-info+xml"
@@ -130,7 +138,7 @@ class Notifies:
             window = dict(texts[start:start + 20])
             for text in window.values():
                 send(text.encode())
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 40
             while window and time.monotonic() < deadline:
                 for response in self.notifier.responses(0.02):
                     window.pop(response.branch, None)

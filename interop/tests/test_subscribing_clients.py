@@ -36,7 +36,7 @@ class SubscribingCase(LabCase):
         def look():
             held = self.http.execute("pua:subscriptions", {"presentity": PRESENTITY, "state": "active"})["subscriptions"]
             return held[0] if held else None
-        return until("an active subscription", look, 20)
+        return until("an active subscription", look)
 
 
 class Shell(SubscribingCase):
@@ -98,7 +98,7 @@ class OpensipsCli(SubscribingCase):
         self.assertEqual((waited["reply"], waited["state"], waited["document"]["entity"]), ("200 OK", "active", PRESENTITY))
         self.assertEqual(self.cli("pua:state", PRESENTITY)["summary"]["availability"], "open")
         self.assertEqual(self.cli("pua_mi:subscribe", *named, "expires=0"), "accepted")
-        until("the end", lambda: not self.http.execute("pua:subscriptions", {"state": "active"})["subscriptions"], 20)
+        until("the end", lambda: not self.http.execute("pua:subscriptions", {"state": "active"})["subscriptions"])
 
 
 class OpensipsPackage(SubscribingCase):

@@ -112,6 +112,7 @@ fn publish(n: u64) -> Command {
         if_match: None,
         headers: "".into(),
         proxy: None,
+        on_stop: None,
         wait: Wait::Final,
         timeout: Duration::from_secs(32),
     })

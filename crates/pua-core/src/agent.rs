@@ -210,9 +210,13 @@ impl UserAgent {
     /// Timers of the client transactions.
     fn transaction_elapsed(&mut self, now: Instant, elapsed: Elapsed) {
         match elapsed {
-            Elapsed::Retransmit(transmit) => {
+            Elapsed::Retransmit { owner, transmit } => {
                 self.core.counters.retransmissions += 1;
                 self.core.outputs.push_back(Output::Transmit(transmit));
+                let owner = Owner::from(owner);
+                if owner.role == Role::Publisher {
+                    self.epa.retransmitted(now, &mut self.core, owner);
+                }
             }
             Elapsed::TimedOut { owner, hop } => {
                 self.core.counters.timeouts += 1;
@@ -304,6 +308,9 @@ impl UserAgent {
         all.push(gauge("client_transactions", self.core.clients.pending()));
         all.push(gauge("server_transactions", self.uas.transactions()));
         all.push(gauge("paced", self.core.hops.paced()));
+        all.push(gauge("window_waiting", self.core.hops.held_back()));
+        all.push(gauge("window_smallest", self.core.hops.smallest_window()));
+        all.push(gauge("window_under_way", self.core.hops.under_way()));
         all
     }
 
@@ -312,13 +319,16 @@ impl UserAgent {
         self.core.counters.reset(name)
     }
 
-    /// Begins a graceful stop: with `remove` every publication is removed and every subscription
-    /// ended at its server, else all is left as it is there. New commands are refused. Done when
-    /// [`UserAgent::is_idle`].
+    /// Begins a graceful stop: with `remove` every publication that says nothing else
+    /// ([`Publish::on_stop`](crate::Publish::on_stop)) is withdrawn and every subscription ended
+    /// at its server, without it the publications that say so are; what is left stays as it is
+    /// there. New commands are refused. Done when [`UserAgent::is_idle`]; whoever cannot wait for
+    /// that may stop at any time, since what is withdrawn is written to the store first and the
+    /// next life goes on with it. Drain [`UserAgent::poll_output`] after.
     pub fn stop(&mut self, now: Instant, remove: bool) {
         self.stopping = true;
+        self.epa.stop(now, &mut self.core, remove);
         if remove {
-            self.epa.withdraw_all(now, &mut self.core);
             self.subscriber.end_all(now, &mut self.core);
         }
     }

@@ -85,6 +85,9 @@ pub struct Publish {
     pub headers: Arc<str>,
     /// The next hop for this publication; `None`: the configured one, or the one given before.
     pub proxy: Option<Proxy>,
+    /// What becomes of it when the daemon stops; `None`: what was said before, or else what the
+    /// configuration says.
+    pub on_stop: Option<OnStop>,
     /// When to answer.
     pub wait: Wait,
     /// How long to wait for the server's final response before answering 408.

@@ -55,6 +55,9 @@ counters! {
     recovered,
     /// 2xx responses without a usable SIP-ETag, or without Expires.
     responses_without_etag, responses_without_expires,
+    /// Records of an earlier life that could not be taken up: their URI leads nowhere as the
+    /// configuration is now, or there is another of the same name. They stay in the store.
+    records_not_restored,
     /// Commands taken, answered with a refusal of our own, and answered 408 by their own time-out.
     commands, commands_refused, commands_timed_out,
     /// Requests received, and responses that belong to nothing.

@@ -42,10 +42,12 @@ mod core;
 mod counters;
 mod epa;
 mod failure;
+mod interned;
 mod next_hop;
 mod next_hops;
 mod output;
 mod owner;
+mod paced;
 mod passage;
 mod publication;
 mod random;
@@ -55,6 +57,7 @@ mod schedule;
 mod subscriber;
 mod uas;
 mod view;
+mod window;
 
 pub use agent::UserAgent;
 pub use command::{

@@ -25,6 +25,20 @@ pub(crate) fn refresh_after(granted: u32, fraction: f64) -> Duration {
     Duration::from_secs_f64(after.max(0.0)).max(REFRESH_FLOOR)
 }
 
+/// How soon a lease of an earlier life is refreshed of which `left` is left; zero: at once;
+/// `fraction` is random in `0..1`.
+///
+/// Any time at which its own life could have refreshed it will do, so it is uniform up to the
+/// latest of them: leases taken up together are spread as widely as they can be.
+pub(crate) fn taken_up_after(left: Duration, fraction: f64) -> Duration {
+    let left = left.as_secs_f64();
+    let latest = if left > 1200.0 { left - 600.0 } else { left * 0.5 };
+    if left < 1.0 {
+        return Duration::ZERO;
+    }
+    Duration::from_secs_f64(latest * fraction.clamp(0.0, 1.0))
+}
+
 /// Why a request is tried again, which decides how patiently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -74,6 +88,18 @@ mod tests {
     fn r3903_32_spread() {
         assert!(refresh_after(3600, 1.0) - refresh_after(3600, 0.0) >= Duration::from_secs(1000));
         assert!(refresh_after(60, 1.0) - refresh_after(60, 0.0) >= Duration::from_secs(5));
+    }
+
+    /// R3903-70: in time, at any time, at once when there is no time left.
+    #[test]
+    fn r3903_70_taken_up() {
+        let after = |left, fraction| taken_up_after(Duration::from_secs_f64(left), fraction).as_secs_f64();
+        assert_eq!(after(0.0, 1.0), 0.0);
+        assert_eq!(after(0.9, 1.0), 0.0);
+        assert_eq!(after(60.0, 1.0), 30.0);
+        assert_eq!(after(60.0, 0.5), 15.0);
+        assert_eq!(after(3600.0, 1.0), 3000.0);
+        assert_eq!(after(3600.0, 0.0), 0.0);
     }
 
     /// R3903-33: no loop on tiny grants.

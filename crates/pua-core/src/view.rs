@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use sip_transaction::Hop;
 
-use crate::command::{Document, Proxy, PublicationName, SubscriptionName};
+use crate::command::{Document, OnStop, Proxy, PublicationName, SubscriptionName};
 use crate::output::ResourceState;
 
 /// Where a publication stands.
@@ -106,6 +106,8 @@ pub struct PublicationView {
     pub last_reason: Option<std::sync::Arc<str>>,
     /// When it came.
     pub last_at: Option<Instant>,
+    /// What becomes of it when the daemon stops; `None`: what the configuration says.
+    pub on_stop: Option<OnStop>,
     /// Where requests go.
     pub next_hop: Option<Hop>,
     /// The Call-ID of its requests.

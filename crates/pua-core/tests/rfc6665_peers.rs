@@ -223,6 +223,7 @@ fn one_paced_queue_for_both_roles() {
         rate: 10,
         burst: 1,
         min_interval: Duration::ZERO,
+        ..Pacing::default()
     };
     let mut bed = Bed::with(config);
     let mut old = Bed::new();

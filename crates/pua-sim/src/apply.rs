@@ -192,6 +192,7 @@ impl World {
                     if_match,
                     headers: "".into(),
                     proxy: None,
+                    on_stop: None,
                     wait,
                     timeout,
                 };

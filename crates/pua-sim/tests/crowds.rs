@@ -73,6 +73,7 @@ impl Crowd {
             if_match: None,
             headers: "".into(),
             proxy: None,
+            on_stop: None,
             wait: Wait::Final,
             timeout: Duration::from_secs(60),
         };
@@ -207,7 +208,7 @@ fn pacing(rate: u32, burst: u32) -> Pacing {
     Pacing {
         rate,
         burst,
-        min_interval: Duration::ZERO,
+        ..Pacing::default()
     }
 }
 

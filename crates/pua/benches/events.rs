@@ -69,7 +69,7 @@ fn stream(runtime: &Runtime) -> (Inlet, Feed) {
         bytes: 1 << 30,
         consumers: 100,
     };
-    events::stream(bounds, runtime.handle(), |_| {})
+    events::stream(bounds, events::Life::only(), runtime.handle(), |_| {})
 }
 
 fn attach(feed: &Feed, filter: Filter) -> Consumer {

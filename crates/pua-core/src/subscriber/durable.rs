@@ -8,7 +8,7 @@ use sip_wire::{EntityTag, NameAddr, Uri};
 use super::Subscriber;
 use super::command::usable;
 use super::dialog::{ROUTES, dialog_hop};
-use super::identity::{Identity, bits_of};
+use super::identity::{SetIdentity, bits_of};
 use super::subscription::{Dialog, Doing, Intent, State, Subscription, Told};
 use crate::core::Core;
 use crate::output::{Event, Next, Output, SubscriptionChange};
@@ -117,7 +117,7 @@ impl Subscriber {
         from_tag: &str,
         records: Vec<DialogRecord>,
     ) -> bool {
-        let Some(identity) = Identity::parse(call_id, from_tag) else {
+        let Some(identity) = SetIdentity::parse(call_id, from_tag) else {
             return false;
         };
         let most = core.config.limits.dialogs.max(1);

@@ -27,7 +27,7 @@ impl Subscriber {
     /// Sends the first SUBSCRIBE of a new set of dialogs, with a Call-ID and a tag that were
     /// never used (R6665-07).
     pub(super) fn begin(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let identity = core.random.identity(index);
+        let identity = core.random.set_identity(index);
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };

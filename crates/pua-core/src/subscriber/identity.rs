@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// 128 random bits, and our tag: the engine's slot, 64 random bits, and the number of what it
 /// belongs to, by which it is found without a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct SetIdentity {
     call: [u64; 2],
     tag: u64,
     index: u32,
@@ -16,9 +16,9 @@ pub(crate) struct Identity {
     there: bool,
 }
 
-impl Identity {
+impl SetIdentity {
     /// None yet.
-    pub(super) const NONE: Identity = Identity {
+    pub(super) const NONE: SetIdentity = SetIdentity {
         call: [0; 2],
         tag: 0,
         index: 0,
@@ -28,7 +28,7 @@ impl Identity {
 
     /// Of random numbers.
     pub(crate) fn new(call: u128, slot: u8, tag: u64, index: u32) -> Self {
-        Identity {
+        SetIdentity {
             call: [(call >> 64) as u64, call as u64],
             tag,
             index,
@@ -38,12 +38,12 @@ impl Identity {
     }
 
     /// From the texts; `None` unless they are what this gives.
-    pub(super) fn parse(call_id: &str, from_tag: &str) -> Option<Identity> {
+    pub(super) fn parse(call_id: &str, from_tag: &str) -> Option<SetIdentity> {
         let call = u128::from_str_radix(call_id, 16).ok()?;
         let slot = u8::from_str_radix(from_tag.get(..2)?, 16).ok()?;
         let tag = u64::from_str_radix(from_tag.get(2..18)?, 16).ok()?;
         let index = index_of(from_tag)?;
-        let identity = Identity::new(call, slot, tag, index);
+        let identity = SetIdentity::new(call, slot, tag, index);
         identity.is(call_id, from_tag).then_some(identity)
     }
 
@@ -82,7 +82,7 @@ impl Identity {
     }
 }
 
-struct CallId<'i>(&'i Identity);
+struct CallId<'i>(&'i SetIdentity);
 
 impl fmt::Display for CallId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,11 +91,11 @@ impl fmt::Display for CallId<'_> {
     }
 }
 
-struct Tag<'i>(&'i Identity);
+struct Tag<'i>(&'i SetIdentity);
 
 impl fmt::Display for Tag<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Identity { tag, index, slot, .. } = self.0;
+        let SetIdentity { tag, index, slot, .. } = self.0;
         write!(f, "{slot:02x}{tag:016x}{index:x}")
     }
 }
@@ -134,12 +134,12 @@ mod tests {
             (u128::MAX, 255, u64::MAX, u32::MAX),
             (7 << 64, 1, 5, 16),
         ] {
-            let identity = Identity::new(call, slot, tag, index);
+            let identity = SetIdentity::new(call, slot, tag, index);
             let (call_id, from_tag) = (identity.call_id(), identity.from_tag());
             assert_eq!(*call_id, *format!("{call:032x}"));
             assert_eq!(*from_tag, *format!("{slot:02x}{tag:016x}{index:x}"));
             assert!(identity.is(&call_id, &from_tag));
-            assert!(Identity::parse(&call_id, &from_tag) == Some(identity));
+            assert!(SetIdentity::parse(&call_id, &from_tag) == Some(identity));
             assert_eq!(
                 (index_of(&from_tag), bits_of(&from_tag)),
                 (Some(index), Some(tag))
@@ -152,10 +152,10 @@ mod tests {
     /// Nothing else is ours.
     #[test]
     fn other_texts() {
-        let identity = Identity::new(0xabc, 0, 0xdef, 1);
+        let identity = SetIdentity::new(0xabc, 0, 0xdef, 1);
         let (call_id, from_tag) = (identity.call_id(), identity.from_tag());
         for other in ["", "abc", &call_id.to_uppercase(), &call_id.replacen('0', "+", 1)] {
-            assert!(Identity::parse(other, &from_tag).is_none(), "{other}");
+            assert!(SetIdentity::parse(other, &from_tag).is_none(), "{other}");
         }
         for other in [
             "",
@@ -163,9 +163,9 @@ mod tests {
             &from_tag.to_uppercase(),
             &format!("{}01", &from_tag[..18]),
         ] {
-            assert!(Identity::parse(&call_id, other).is_none(), "{other}");
+            assert!(SetIdentity::parse(&call_id, other).is_none(), "{other}");
         }
-        assert!(!Identity::NONE.is("", ""));
-        assert_eq!(&*Identity::NONE.call_id(), "");
+        assert!(!SetIdentity::NONE.is("", ""));
+        assert_eq!(&*SetIdentity::NONE.call_id(), "");
     }
 }

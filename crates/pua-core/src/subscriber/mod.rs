@@ -38,7 +38,7 @@ use shared::Shared;
 use subscription::{Doing, Exchange, Operation, State, Subscription};
 
 pub(crate) use exchange::contact;
-pub(crate) use identity::Identity;
+pub(crate) use identity::SetIdentity;
 
 /// What a command about a subscription waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,11 +282,12 @@ impl Subscriber {
 
     fn take_ticket(&mut self, now: Instant, core: &mut Core, hop: u32, index: u32, key: u64) {
         if let Some(next_hop) = core.hops.get(hop) {
-            next_hop.paced.push_back(Ticket {
+            let ticket = Ticket {
                 role: Role::Subscriber,
                 index,
                 key: key as u32,
-            });
+            };
+            next_hop.paced.push(now, ticket);
         }
         self.pump(now, core, hop);
     }
@@ -304,7 +305,7 @@ impl Subscriber {
             let Some(next_hop) = core.hops.get(hop) else {
                 return false;
             };
-            let Some(ticket) = next_hop.paced.front().copied() else {
+            let Some(ticket) = next_hop.paced.front() else {
                 return false;
             };
             if ticket.role != Role::Subscriber {
@@ -317,8 +318,9 @@ impl Subscriber {
                 .filter(|subscription| subscription.key as u32 == ticket.key)
                 .and_then(|subscription| waits_for(subscription, hop));
             if next.is_some() {
-                match next_hop.gate(now) {
+                match next_hop.gate(now, now) {
                     Gate::Open => {}
+                    Gate::Full => return false,
                     Gate::ClosedUntil(at) => {
                         core.hops.wake_at(hop, at);
                         return false;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use event_packages::{EventState, Package};
 use smallvec::SmallVec;
 
-use super::Identity;
+use super::SetIdentity;
 use crate::command::{Proxy, SubscriptionName};
 use crate::passage::Passage;
 use crate::publication::{Cause, Desire, Last};
@@ -217,7 +217,7 @@ pub(super) struct Subscription {
     /// Index of the next hop of its first SUBSCRIBE.
     pub(super) next_hop: u32,
     /// Of the present set of dialogs; fresh for each (R6665-07).
-    pub(super) identity: Identity,
+    pub(super) identity: SetIdentity,
     /// The CSeq number of the last request outside a dialog.
     pub(super) cseq: u32,
     pub(super) state: State,
@@ -243,7 +243,7 @@ impl Subscription {
             name,
             intent,
             next_hop,
-            identity: Identity::NONE,
+            identity: SetIdentity::NONE,
             cseq: 0,
             state: State::Over,
             dialogs: SmallVec::new(),

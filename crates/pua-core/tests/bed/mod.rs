@@ -132,6 +132,7 @@ pub fn publish(presentity: &str, body: &str, seconds: u32) -> Publish {
         if_match: None,
         headers: "".into(),
         proxy: None,
+        on_stop: None,
         wait: Wait::Final,
         timeout: Duration::from_secs(32),
     }
@@ -312,6 +313,19 @@ impl Bed {
 
     pub fn ok(&mut self, sent: &Sent, etag: &str, expires: u32) {
         self.respond(sent, 200, &format!("SIP-ETag: {etag}\r\nExpires: {expires}\r\n"));
+    }
+
+    /// Grants all that has been sent, and what is sent in turn once the window has room.
+    pub fn ok_all(&mut self, etag: &str, expires: u32) {
+        loop {
+            let all = self.take_all();
+            if all.is_empty() {
+                return;
+            }
+            for sent in all {
+                self.ok(&sent, etag, expires);
+            }
+        }
     }
 
     /// Publishes and has it granted; returns the request.

@@ -138,6 +138,7 @@ impl World {
                 if_match: None,
                 headers: "".into(),
                 proxy: None,
+                on_stop: None,
                 wait,
                 timeout,
             })

@@ -22,13 +22,14 @@ const SECONDS: RangeInclusive<i64> = 0..=u32::MAX as i64;
 impl Check<'_> {
     /// The whole configuration.
     pub(super) fn config(mut self, file: Option<&Path>) -> Config {
+        let store = self.store();
         let config = Config {
             file: file.map(Path::to_owned),
             presence_server: self.parsed("presence_server", values::sip_uri),
             sip: self.sip(),
-            publish: self.publish(),
+            publish: self.publish(store.url != StoreUrl::Memory),
             subscribe: self.subscribe(),
-            store: self.store(),
+            store,
             mi: self.mi(),
             http: self.http(),
             events: self.events(),
@@ -62,14 +63,17 @@ impl Check<'_> {
         }
     }
 
-    fn publish(&mut self) -> Publish {
+    fn publish(&mut self, durable: bool) -> Publish {
         let seconds = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         Publish {
             default_expires: seconds(self.unsigned("publish.default_expires", 3600, 1..=*SECONDS.end())),
             min_expires: seconds(self.unsigned("publish.min_expires", 0, SECONDS)),
             on_stop: self.choice(
                 "publish.on_stop",
-                OnStop::Remove,
+                match durable {
+                    true => OnStop::Keep,
+                    false => OnStop::Remove,
+                },
                 &[("remove", OnStop::Remove), ("keep", OnStop::Keep)],
             ),
             rate: seconds(self.unsigned("publish.rate", 1000, 1..=1_000_000)),
@@ -97,7 +101,6 @@ impl Check<'_> {
     fn store(&mut self) -> Store {
         let url = self.parsed("store.url", values::store_url);
         Store {
-            asked: url.is_some(),
             url: url.unwrap_or(StoreUrl::Sqlite(PathBuf::from("pua.db"))),
             durability: self.choice(
                 "store.durability",
@@ -319,10 +322,6 @@ impl Check<'_> {
                     "listen on 127.0.0.1 or a UNIX socket".to_owned(),
                 );
             }
-        }
-        if config.store.asked && matches!(config.store.url, StoreUrl::Sqlite(_)) {
-            let what = "is not there yet in this version: publications are kept in memory";
-            self.warn("store.url", what, "set \"memory:\" to say so".to_owned());
         }
     }
 

@@ -142,7 +142,7 @@ pub(crate) struct Subscribe {
 pub(crate) enum OnStop {
     /// They are withdrawn from the server.
     Remove,
-    /// They stand until their granted lifetime is over.
+    /// They stand until their granted lifetime is over, and a store on disk takes them up again.
     Keep,
 }
 
@@ -151,8 +151,6 @@ pub(crate) enum OnStop {
 pub(crate) struct Store {
     /// Where.
     pub url: StoreUrl,
-    /// Whether the configuration names the store, or the default applies.
-    pub asked: bool,
     /// When what was acknowledged is on disk.
     pub durability: Durability,
 }

@@ -389,10 +389,10 @@ fn credentials_that_lack_something() {
 }
 
 #[test]
-fn open_listeners_and_a_store_that_is_not_there_are_warnings() {
-    let loaded = read("[http]\nlisten = [\"0.0.0.0:8888\"]\n[store]\nurl = \"sqlite:pua.db\"\n").unwrap();
+fn open_listeners_are_warnings() {
+    let loaded = read("[http]\nlisten = [\"0.0.0.0:8888\"]\n").unwrap();
     let keys: Vec<&str> = loaded.warnings.iter().map(|w| w.key.as_str()).collect();
-    assert_eq!(keys, ["http.listen", "store.url"]);
+    assert_eq!(keys, ["http.listen"]);
     let alone = read("[server]\nenabled = true\n").unwrap();
     assert_eq!(
         alone.warnings[0].hint.as_deref(),

@@ -123,6 +123,9 @@ fn configuration(directory: &Path) -> Config {
     ];
     let mut config = config::defaults();
     config.sip.listen = both.clone();
+    // What the demo leaves behind is nothing, at the presence server neither.
+    config.store.url = config::StoreUrl::Memory;
+    config.publish.on_stop = config::OnStop::Remove;
     config.server.enabled = true;
     config.server.listen = both;
     config.mi.fifo = Some(config::Fifo {

@@ -9,18 +9,17 @@ use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
-use super::delivery::deliver;
 use super::handle::{Control, Inbox, Submission};
 use super::orders::Orders;
 use super::parts::Parts;
-use super::store::{Memory, Store as _};
-use super::turn::{Held, Turn};
+use super::store::Kept;
+use super::turn::Turn;
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
 use crate::clock;
 use crate::config::{Config, OnStop};
 use crate::events::Ask;
-use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
+use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
 /// The token of the bell.
@@ -60,19 +59,32 @@ pub(super) struct Daemon {
     pub(super) front_stop: tokio_util::sync::CancellationToken,
     pub(super) events: Outlet,
     pub(super) counts: statistics::Counts,
-    store: Memory,
-    desk: Desk,
+    pub(super) store: Kept,
+    pub(super) desk: Desk,
     /// Questions of consumers of events: at most one of each.
     asks: VecDeque<Ask>,
-    turn: Turn,
+    pub(super) turn: Turn,
     phase: Phase,
     /// `kill` was called.
     pub(super) killed: bool,
 }
 
 impl Daemon {
-    pub(super) fn new(parts: Parts) -> Daemon {
-        Daemon {
+    /// Takes up what the store holds of an earlier life.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn new(mut parts: Parts) -> anyhow::Result<Daemon> {
+        let mut turn = Turn::after(parts.events.inlet.last());
+        let bell = parts.inbox.bell.clone();
+        let store = parts.store.begin(
+            move || bell.ring(),
+            |now, input| {
+                parts.agent.handle_input(now, input);
+                turn.drain(&mut parts.agent);
+            },
+        )?;
+        Ok(Daemon {
             admin: Admin::new(parts.hooks.log_level.clone()),
             poll: parts.poll,
             config: parts.config,
@@ -89,25 +101,12 @@ impl Daemon {
             events: parts.events,
             asks: VecDeque::new(),
             counts: statistics::Counts::default(),
-            store: Memory::default(),
+            store,
             desk: Desk::default(),
-            turn: Turn::default(),
+            turn,
             phase: Phase::Serving,
             killed: false,
-        }
-    }
-
-    /// Takes up what the store holds of an earlier life.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(super) fn restore(&mut self) -> anyhow::Result<()> {
-        let now = clock::now();
-        for record in self.store.load()? {
-            self.agent.handle_input(now, Input::Restore(record));
-            self.turn.drain(&mut self.agent);
-        }
-        Ok(())
+        })
     }
 
     /// Runs until the stop is done.
@@ -120,7 +119,7 @@ impl Daemon {
             let now = clock::now();
             let timeout = match self.pending() {
                 true => Some(Duration::ZERO),
-                false => clock::wait(now, self.next_timeout()),
+                false => clock::wait(now, self.next_timeout(now)),
             };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
@@ -167,7 +166,7 @@ impl Daemon {
             || !self.asks.is_empty()
     }
 
-    fn next_timeout(&self) -> Option<Instant> {
+    fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let stopping = match self.phase {
             Phase::Stopping(until) => Some(until),
             _ => None,
@@ -178,6 +177,7 @@ impl Daemon {
             self.fifo.as_ref().map(Fifo::next_timeout),
             self.replies.as_ref().and_then(ReplyFifos::next_timeout),
             self.datagrams.as_ref().and_then(Datagrams::next_timeout),
+            self.store.next_look(now, !self.turn.is_settled()),
             stopping,
         ]
         .into_iter()
@@ -314,8 +314,11 @@ impl Daemon {
             || config.mi != self.config.mi
             || config.http != self.config.http
             || config.server != self.config.server
+            || config.store != self.config.store
         {
-            tracing::warn!("listeners and the embedded server keep their old settings until a restart");
+            tracing::warn!(
+                "listeners, the store and the embedded server keep their old settings until a restart"
+            );
         }
         self.feed(now, Input::Configure(settings::core(&config, &self.bound)));
         if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
@@ -378,47 +381,6 @@ impl Daemon {
         self.sip.flush(now);
     }
 
-    fn release(&mut self, now: Instant) {
-        let mut turn = std::mem::take(&mut self.turn);
-        let (mut clock, mut told) = (None, false);
-        turn.commit(&mut self.store, |held: &mut Held| {
-            // Before the replies: who is told that something is done finds it in the stream.
-            for event in held.events.drain(..) {
-                tracing::debug!(?event, "event");
-                self.events
-                    .inlet
-                    .push(*clock.get_or_insert_with(Clock::read), event);
-                told = true;
-            }
-            for (id, reply) in held.replies.drain(..) {
-                let clock = clock.get_or_insert_with(Clock::read);
-                if let Some(answer) = self.desk.settle(clock, id, reply) {
-                    deliver(
-                        now,
-                        answer,
-                        &mut self.replies,
-                        &mut self.datagrams,
-                        &mut self.counts,
-                    );
-                }
-            }
-        });
-        if told {
-            self.events.inlet.announce();
-        }
-        self.turn = turn;
-    }
-
-    fn deliver(&mut self, now: Instant, answer: Outgoing) {
-        deliver(
-            now,
-            answer,
-            &mut self.replies,
-            &mut self.datagrams,
-            &mut self.counts,
-        );
-    }
-
     fn begin_stop(&mut self, now: Instant) {
         if self.phase != Phase::Serving {
             tracing::warn!("stopping at once");
@@ -462,8 +424,9 @@ impl Daemon {
         true
     }
 
-    /// Removes the files that clients find the daemon by.
-    pub(super) fn remove_files(self) {
+    /// Writes what is left, and removes the files that clients find the daemon by.
+    pub(super) fn close(self) {
+        self.store.close();
         if let Some(fifo) = self.fifo {
             fifo.remove();
         }

@@ -7,7 +7,7 @@ use pua_core::{Command, CommandId, Input};
 use super::daemon::Daemon;
 use super::statistics;
 use crate::carriers::Carriers;
-use crate::mi::{self, Admin, Clock};
+use crate::mi::{self, Admin, Clock, is_durable};
 
 /// Does what calls ask for.
 pub(super) struct Orders<'a> {
@@ -17,6 +17,10 @@ pub(super) struct Orders<'a> {
 }
 
 impl mi::Order for Orders<'_> {
+    fn refusal(&self, command: &Command) -> Option<pua_mi::MiError> {
+        is_durable(command).then(|| self.daemon.store.refusal()).flatten()
+    }
+
     fn command(&mut self, id: CommandId, command: Command) {
         self.daemon.feed(self.now, Input::Command(id, command));
     }

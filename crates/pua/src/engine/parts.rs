@@ -5,6 +5,7 @@ use pua_core::UserAgent;
 
 use super::Hooks;
 use super::handle::Inbox;
+use super::store::Closed;
 use crate::carriers::Outlet;
 use crate::config::Config;
 use crate::mi::{Datagrams, Fifo, ReplyFifos};
@@ -24,4 +25,5 @@ pub(super) struct Parts {
     pub(super) hooks: Hooks,
     pub(super) front_stop: tokio_util::sync::CancellationToken,
     pub(super) events: Outlet,
+    pub(super) store: Closed,
 }

@@ -14,7 +14,7 @@ use super::handle::{Bell, Control, EngineHandle};
 use super::listeners::{self, FrontEnds};
 use super::parts::Parts;
 use super::ready::ReadyFile;
-use super::{Hooks, Ready, settings, signals};
+use super::{Hooks, Ready, settings, signals, store};
 use crate::config::Config;
 use crate::events;
 use crate::mi::{self, Datagrams, Fifo, ReplyFifos};
@@ -31,6 +31,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// system's failure, such as an address in use.
 pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks) -> anyhow::Result<()> {
     let now = crate::clock::now();
+    // First: a second daemon on the same store must not get in the way of the running one.
+    let store = store::open(&config.store)?;
+    if let Some(path) = &ready_file {
+        // A life that was killed has left it: nobody shall take it for this one's.
+        let _ = std::fs::remove_file(path);
+    }
     let front = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("pua-front")
@@ -83,7 +89,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
 
     let front_stop = CancellationToken::new();
     let asking = handle.clone();
-    let (inlet, feed) = events::stream(config.events, front.handle(), move |ask| {
+    let (inlet, feed) = events::stream(config.events, store.life(), front.handle(), move |ask| {
         asking.order(Control::Snapshot(ask));
     });
     let tasks = front_ends.start(&front, &handle, &feed, &front_stop)?;
@@ -109,8 +115,8 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         hooks,
         front_stop: front_stop.clone(),
         events: crate::carriers::Outlet { inlet, carriers },
-    });
-    daemon.restore()?;
+        store,
+    })?;
     let file = ready_file
         .map(|path| ReadyFile::write(&path, &ready))
         .transpose()?;
@@ -122,7 +128,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let result = daemon.run();
     front_stop.cancel();
     drop(file);
-    daemon.remove_files();
+    daemon.close();
     front.block_on(async {
         // What is still connected then has had its answer.
         let _ = tokio::time::timeout(FAREWELL, tasks.finished()).await;

@@ -1,6 +1,7 @@
 //! The daemon's statistics in OpenSIPS' `group:name` form: `pua:` of the user agent, `mi:` of the
 //! management interface, `sip:` of the transports, `events:` of the stream of
-//! events, `webhooks:`, `sinks:` and `event_sockets:` of its carriers, `core:` of the process.
+//! events, `webhooks:`, `sinks:` and `event_sockets:` of its carriers, `store:` of the store, `core:`
+//! of the process.
 
 use std::time::Instant;
 
@@ -80,6 +81,9 @@ pub(super) fn all(daemon: &Daemon, now: Instant) -> Vec<Group> {
         for (name, value) in figures {
             put(group, name, value, true);
         }
+    }
+    for (name, value, counter) in daemon.store.figures() {
+        put("store", name, value, counter);
     }
     put("core", "uptime", daemon.admin.uptime(now), false);
     put("core", "pid", u64::from(std::process::id()), false);

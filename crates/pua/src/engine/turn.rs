@@ -28,7 +28,7 @@ pub(crate) struct Turn {
     pub(crate) requests: Vec<Arrived>,
     /// Those that take long to answer.
     pub(crate) long: VecDeque<Arrived>,
-    /// Events that the user agent has made so far, also those that wait for a commit.
+    /// The number of the last event that the user agent has made, also if it waits for a commit.
     pub(crate) emitted: u64,
     changes: Vec<Change>,
     held: Held,
@@ -38,6 +38,14 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// A first turn, whose first event has the number after `emitted`.
+    pub(crate) fn after(emitted: u64) -> Turn {
+        Turn {
+            emitted,
+            ..Turn::default()
+        }
+    }
+
     /// Takes all outputs of the user agent.
     pub(crate) fn drain(&mut self, agent: &mut UserAgent) {
         while let Some(output) = agent.poll_output() {
@@ -54,8 +62,15 @@ impl Turn {
         }
     }
 
-    /// Hands the changes to the store; then `release` gets all that may go out, in order.
-    pub(crate) fn commit(&mut self, store: &mut impl Store, mut release: impl FnMut(&mut Held)) {
+    /// Hands the changes to the store; then `release` gets all that may go out, in order, and
+    /// whether the changes that belong to it are durable. While the store has failed nothing is held
+    /// back.
+    pub(crate) fn commit(
+        &mut self,
+        store: &mut impl Store,
+        failed: bool,
+        mut release: impl FnMut(&mut Held, bool),
+    ) {
         if !self.changes.is_empty() {
             self.number += 1;
             store.commit(self.number, &mut self.changes);
@@ -64,23 +79,33 @@ impl Turn {
         while self
             .waiting
             .front()
-            .is_some_and(|(number, _)| *number <= committed)
+            .is_some_and(|(number, _)| failed || *number <= committed)
         {
-            if let Some((_, mut held)) = self.waiting.pop_front() {
-                release(&mut held);
+            if let Some((number, mut held)) = self.waiting.pop_front() {
+                release(&mut held, number <= committed);
             }
         }
         if self.held.replies.is_empty() && self.held.events.is_empty() {
             return;
         }
-        if self.number <= committed {
-            release(&mut self.held);
+        if failed || self.number <= committed {
+            release(&mut self.held, self.number <= committed);
             self.held.replies.clear();
             self.held.events.clear();
         } else {
             let held = std::mem::take(&mut self.held);
             self.waiting.push_back((self.number, held));
         }
+    }
+
+    /// Takes the replies that have no more time to wait for their commit.
+    pub(crate) fn overdue(&mut self, is_overdue: impl Fn(CommandId) -> bool) -> Vec<(CommandId, Reply)> {
+        let mut overdue = Vec::new();
+        for (_, held) in &mut self.waiting {
+            let late = held.replies.extract_if(.., |(id, _)| is_overdue(*id));
+            overdue.extend(late);
+        }
+        overdue
     }
 
     /// Whether nothing waits for a commit.
@@ -91,8 +116,6 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use pua_core::PublicationRecord;
-
     use super::*;
 
     /// A store whose commits are done when the test says so.
@@ -103,9 +126,6 @@ mod tests {
     }
 
     impl Store for Slow {
-        fn load(&mut self) -> anyhow::Result<Vec<PublicationRecord>> {
-            Ok(Vec::new())
-        }
         fn commit(&mut self, number: u64, changes: &mut Vec<Change>) {
             changes.clear();
             self.taken = number;
@@ -117,10 +137,49 @@ mod tests {
 
     fn released(turn: &mut Turn, store: &mut Slow) -> Vec<u64> {
         let mut out = Vec::new();
-        turn.commit(store, |held| {
+        turn.commit(store, false, |held, _| {
             out.extend(held.replies.drain(..).map(|(id, _)| id.0))
         });
         out
+    }
+
+    #[test]
+    fn a_store_that_has_failed_holds_nothing_back_and_what_is_not_durable_is_told() {
+        let (mut turn, mut store) = (Turn::default(), Slow::default());
+        let commit = |turn: &mut Turn, store: &mut Slow, failed| {
+            let mut out = Vec::new();
+            turn.commit(store, failed, |held, durable| {
+                out.extend(held.replies.drain(..).map(|(id, _)| (id.0, durable)));
+            });
+            out
+        };
+        for id in 1..=3 {
+            turn.changes.push(Change::Delete { key: id });
+            turn.held.replies.push((CommandId(id), Reply::Accepted));
+            assert!(commit(&mut turn, &mut store, false).is_empty());
+        }
+        store.done = 1;
+        let told = commit(&mut turn, &mut store, true);
+        assert_eq!(told, [(1, true), (2, false), (3, false)]);
+        // Another turn with nothing to store: what it is about may be what is not stored yet.
+        turn.held.replies.push((CommandId(4), Reply::Accepted));
+        assert_eq!(commit(&mut turn, &mut store, true), [(4, false)]);
+        assert!(turn.is_settled());
+    }
+
+    #[test]
+    fn replies_without_more_time_are_taken_and_the_others_wait_on() {
+        let (mut turn, mut store) = (Turn::default(), Slow::default());
+        for id in 1..=4 {
+            turn.changes.push(Change::Delete { key: id });
+            turn.held.replies.push((CommandId(id), Reply::Accepted));
+            assert!(released(&mut turn, &mut store).is_empty());
+        }
+        let late = turn.overdue(|id| id.0 % 2 == 0);
+        let late: Vec<u64> = late.into_iter().map(|(id, _)| id.0).collect();
+        assert_eq!(late, [2, 4]);
+        store.done = store.taken;
+        assert_eq!(released(&mut turn, &mut store), [1, 3]);
     }
 
     #[test]

@@ -13,6 +13,30 @@ impl Epoch {
     pub(crate) fn beginning(at: jiff::Timestamp) -> Epoch {
         Epoch(u64::try_from(at.as_microsecond()).unwrap_or_default())
     }
+
+    /// The life with this number in the store.
+    pub(crate) const fn stored(life: u64) -> Epoch {
+        Epoch(life)
+    }
+}
+
+/// Where a stream begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// What tells this life's cursors from those of others.
+    pub(crate) epoch: Epoch,
+    /// The last number that an earlier life may have given.
+    pub(crate) last: u64,
+}
+
+impl Life {
+    /// One that knows of no other, since nothing outlives it.
+    pub(crate) fn only() -> Life {
+        Life {
+            epoch: Epoch::beginning(jiff::Timestamp::now()),
+            last: 0,
+        }
+    }
 }
 
 /// After which event a reader wants to go on. The text is opaque to readers.

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::consumer::{Consumer, Start};
-use super::cursor::Epoch;
+use super::cursor::{Epoch, Life};
 use super::entry::Entry;
 use super::filter::Filter;
 use super::ring::{Ring, Writer};
@@ -32,6 +32,8 @@ pub(crate) struct Bounds {
 pub(super) struct Shared {
     pub(super) ring: Arc<Ring<Entry>>,
     pub(super) epoch: Epoch,
+    /// The number before the first.
+    before: u64,
     /// Rung by the engine when it has put something in.
     bell: Notify,
     closed: AtomicBool,
@@ -84,23 +86,25 @@ pub(crate) struct Feed {
 #[error("too many consumers of events: {0} are attached, which is events.consumers")]
 pub(crate) struct TooManyConsumers(pub(crate) usize);
 
-/// Makes a stream. `ask` hands a question to the engine's thread, which answers it by
+/// Makes a stream that begins where `life` says. `ask` hands a question to the engine's thread, which answers it by
 /// [`Ask::answer`]; `runtime` is where consumers run.
 pub(crate) fn stream(
     bounds: Bounds,
+    life: Life,
     runtime: &Handle,
     ask: impl Fn(Ask) + Send + Sync + 'static,
 ) -> (Inlet, Feed) {
-    let writer = Writer::new(bounds.events, bounds.bytes);
+    let writer = Writer::new(bounds.events, bounds.bytes, life.last);
     let shared = Arc::new(Shared {
         ring: writer.ring().clone(),
-        epoch: Epoch::beginning(jiff::Timestamp::now()),
+        epoch: life.epoch,
+        before: life.last,
         bell: Notify::new(),
         closed: AtomicBool::new(false),
         bounds,
         counts: Counts::default(),
     });
-    let (heard, newest) = watch::channel(0);
+    let (heard, newest) = watch::channel(life.last);
     runtime.spawn(herald(shared.clone(), heard));
     let feed = Feed {
         shared: shared.clone(),
@@ -141,6 +145,11 @@ impl Inlet {
             .push(Entry::new(number, self.shared.epoch, clock, event));
     }
 
+    /// The number given last.
+    pub(crate) fn last(&self) -> u64 {
+        self.shared.ring.newest()
+    }
+
     /// Lets consumers know of what was put in.
     pub(crate) fn announce(&self) {
         self.shared.bell.notify_one();
@@ -150,7 +159,7 @@ impl Inlet {
     pub(crate) fn figures(&self) -> Figures {
         let counts = &self.shared.counts;
         Figures {
-            emitted: self.shared.ring.newest(),
+            emitted: self.shared.ring.newest() - self.shared.before,
             delivered: counts.delivered.load(Ordering::Relaxed),
             gaps: counts.gaps.load(Ordering::Relaxed),
             consumers: counts.consumers.load(Ordering::Relaxed) as u64,

@@ -3,9 +3,10 @@
 //!
 //! # The stream
 //!
-//! The engine's thread gives each event of the user agent a number, from 1 without holes, and puts
-//! it into a bounded ring ([`Inlet`]): constant time, no lock, no JSON. Numbers hold for one life
-//! of the daemon; a [`Cursor`] is a number with the life it belongs to.
+//! The engine's thread gives each event of the user agent a number, without holes, and puts it into
+//! a bounded ring ([`Inlet`]): constant time, no lock, no JSON. With a store on disk the numbers go
+//! on growing from life to life of the daemon, with a hole between two; without one they begin
+//! anew. A [`Cursor`] is a number with the life it belongs to ([`Life`]).
 //!
 //! A carrier (SSE, WebSocket, stream socket, webhook, datagram, file ...) attaches to the [`Feed`]
 //! and gets a [`Consumer`], which reads at its own pace and can hold up neither the engine nor
@@ -64,7 +65,7 @@ mod snapshot;
 pub(crate) mod test_feed;
 
 pub(crate) use consumer::{Consumer, Item, Start};
-pub(crate) use cursor::Cursor;
+pub(crate) use cursor::{Cursor, Epoch, Life};
 pub(crate) use feed::{Bounds, Feed, Inlet, stream};
 pub(crate) use filter::{Filter, Kind};
 pub(crate) use request::{BadRequest, Request, cursor};

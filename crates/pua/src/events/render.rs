@@ -6,6 +6,8 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use event_packages::Document;
+use event_packages::pidf::check_entity;
 use pua_core::{
     Event, Next, PublicationName, PublicationView, ResourceState, StateView, SubscriptionChange,
     SubscriptionName, SubscriptionView,
@@ -87,6 +89,10 @@ impl Object {
         self.put("summary", document.map(|document| document.summary().to_json()));
         self.put("document", document.map(|document| document.to_json()));
         self.put("content_type", told.then_some(&*state.content_type));
+        self.put(
+            "warning",
+            document.and_then(|document| of_another(document, &state.resource)),
+        );
     }
 
     fn body(&mut self, body: &[u8]) {
@@ -105,6 +111,15 @@ impl Object {
         };
         self.put("next", what);
         self.put("retry_at", at);
+    }
+}
+
+/// What is to be said of a presence document that names another presentity than the one it was told
+/// for: it is used all the same (RFC 3863 §4.1.1).
+fn of_another(document: &Document, resource: &str) -> Option<String> {
+    match document {
+        Document::Presence(presence) => check_entity(presence, resource).map(|finding| finding.message),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A bounded ring of numbered things with one writer and any number of readers, none of which can
 //! make another wait.
 //!
-//! The writer numbers from 1 without holes. A reader asks for a number and gets the thing, or is
+//! The writer numbers without holes. A reader asks for a number and gets the thing, or is
 //! told that it is not there yet, or that it is gone and which is the oldest still there. Nothing
 //! is locked: a slot is replaced in one step, and a reader that is just looking at the old thing
 //! keeps it until it is done.
@@ -23,7 +23,7 @@ pub(super) trait Numbered {
 #[derive(Debug)]
 pub(super) struct Ring<T> {
     slots: Box<[ArcSwapOption<T>]>,
-    /// The number pushed last; 0: none yet.
+    /// The number pushed last, or the one before the first.
     newest: AtomicU64,
     /// The oldest number that is still held; one more than `newest` while the ring is empty.
     oldest: AtomicU64,
@@ -59,7 +59,7 @@ impl<T: Numbered> Ring<T> {
         }
     }
 
-    /// The number pushed last; 0: none yet.
+    /// The number pushed last, or the one before the first.
     pub(super) fn newest(&self) -> u64 {
         self.newest.load(Ordering::Acquire)
     }
@@ -98,18 +98,18 @@ pub(super) struct Writer<T> {
 
 impl<T: Numbered> Writer<T> {
     /// An empty ring for at most `count` things (at least one) that weigh at most `weight` bytes
-    /// together; the newest is held whatever it weighs.
-    pub(super) fn new(count: usize, weight: usize) -> Writer<T> {
+    /// together; the newest is held whatever it weighs. The first number is the one after `last`.
+    pub(super) fn new(count: usize, weight: usize, last: u64) -> Writer<T> {
         let slots = (0..count.max(1)).map(|_| ArcSwapOption::empty()).collect();
         Writer {
             ring: Arc::new(Ring {
                 slots,
-                newest: AtomicU64::new(0),
-                oldest: AtomicU64::new(1),
+                newest: AtomicU64::new(last),
+                oldest: AtomicU64::new(last + 1),
                 weight: AtomicUsize::new(0),
             }),
-            newest: 0,
-            oldest: 1,
+            newest: last,
+            oldest: last + 1,
             weight: 0,
             max_weight: weight,
         }

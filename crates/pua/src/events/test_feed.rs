@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pua_core::{Event, PublicationName, PublicationState, PublicationView, ResourceState, SubscriptionName};
 use tokio::runtime::Handle;
 
+use super::cursor::Life;
 use super::feed::{Bounds, Feed, Inlet, stream};
 use super::snapshot::{Ask, Page, Row};
 use crate::clock::Clock;
@@ -33,7 +34,7 @@ impl TestFeed {
     /// On this runtime.
     pub(crate) fn on(runtime: &Handle, bounds: Bounds) -> TestFeed {
         let (sender, asks) = channel();
-        let (inlet, feed) = stream(bounds, runtime, move |ask| {
+        let (inlet, feed) = stream(bounds, Life::only(), runtime, move |ask| {
             let _ = sender.send(ask);
         });
         TestFeed {
@@ -166,6 +167,7 @@ pub(crate) fn publication(presentity: &str) -> PublicationView {
         last_reason: Some(Arc::from("OK")),
         last_at: None,
         next_hop: None,
+        on_stop: None,
         call_id: Arc::from("c"),
         cseq: 1,
     }

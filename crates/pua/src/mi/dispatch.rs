@@ -1,6 +1,8 @@
 //! The desk where requests are taken and answers handed out: each call of a request gets exactly
 //! one answer, and those of a batch go out together once all are there.
 
+use std::time::Instant;
+
 use pua_core::{Command, CommandId};
 use pua_mi::{Answer, MiError, Reply, ReplyName, Request};
 use slab::Slab;
@@ -33,6 +35,8 @@ pub(crate) struct Outgoing {
 
 /// Those who do what calls ask for.
 pub(crate) trait Order {
+    /// Why a command cannot be taken on at present.
+    fn refusal(&self, command: &Command) -> Option<MiError>;
     /// The user agent takes a command; its reply comes later by [`Desk::settle`].
     fn command(&mut self, id: CommandId, command: Command);
     /// The daemon answers by itself.
@@ -55,6 +59,10 @@ struct Slot {
     exchange: usize,
     place: usize,
     about: About,
+    /// The caller counts on it that what is asked for outlives the daemon.
+    durable: bool,
+    /// When the caller has had enough.
+    deadline: Instant,
 }
 
 /// The requests under way.
@@ -84,7 +92,9 @@ impl Desk {
                 Ok(command) => match translate::plan(command, call.wants_reply) {
                     Plan::Own(command) => Some(order.answer(command)),
                     Plan::Core(command, about, early) => {
-                        if early.is_some() || !call.wants_reply {
+                        if let Some(error) = order.refusal(&command) {
+                            Some(Reply::Error(error))
+                        } else if early.is_some() || !call.wants_reply {
                             order.command(self.unheard(), command);
                             Some(early.unwrap_or_else(|| translate::accepted(about)))
                         } else {
@@ -124,6 +134,8 @@ impl Desk {
                 exchange: at,
                 place,
                 about,
+                durable: translate::is_durable(&command),
+                deadline: Instant::now() + translate::timeout(&command),
             });
             order.command(id, command);
         }
@@ -140,19 +152,33 @@ impl Desk {
         CommandId((self.serial << SLOT_BITS) | ((1 << SLOT_BITS) - 1))
     }
 
-    /// Takes the user agent's reply in; the whole answer if that was the last one missing.
+    /// Whether the caller has no more time to wait.
+    pub(crate) fn is_overdue(&self, now: Instant, id: CommandId) -> bool {
+        let slot = usize::try_from(id.0 & ((1 << SLOT_BITS) - 1)).ok();
+        let slot = slot.and_then(|index| self.slots.get(index));
+        slot.is_some_and(|slot| slot.id == id && slot.deadline <= now)
+    }
+
+    /// Takes the user agent's reply in; the whole answer if that was the last one missing. With a
+    /// `doubt` the changes that belong to the reply are not durable, and whoever counts on that is
+    /// told so instead of a success.
     pub(crate) fn settle(
         &mut self,
         clock: &Clock,
         id: CommandId,
         reply: pua_core::Reply,
+        doubt: Option<&MiError>,
     ) -> Option<Outgoing> {
         let index = usize::try_from(id.0 & ((1 << SLOT_BITS) - 1)).ok()?;
         let slot = *self.slots.get(index).filter(|slot| slot.id == id)?;
         self.slots.remove(index);
         let exchange = self.exchanges.get_mut(slot.exchange)?;
         if let Some(place) = exchange.replies.get_mut(slot.place) {
-            *place = Some(translate::reply(clock, slot.about, reply));
+            let doubt = doubt.filter(|_| slot.durable && translate::is_success(&reply));
+            *place = Some(match doubt {
+                Some(doubt) => Reply::Error(doubt.clone()),
+                None => translate::reply(clock, slot.about, reply),
+            });
         }
         exchange.open = exchange.open.saturating_sub(1);
         if exchange.open > 0 {

@@ -19,7 +19,7 @@ pub(crate) use fifo::{Fifo, FifoError};
 pub(crate) use list::{list, show, watch_elsewhere};
 pub(crate) use reply_fifo::ReplyFifos;
 pub(crate) use subscriptions::{state, subscriptions};
-pub(crate) use translate::Clock;
+pub(crate) use translate::{Clock, is_durable};
 
 /// Tokens of the pollers; below those of the SIP sockets.
 pub(crate) const TOKEN_FIFO: usize = 1;

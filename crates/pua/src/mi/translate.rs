@@ -2,6 +2,7 @@
 //! the only place that knows both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pua_core as core;
@@ -70,6 +71,37 @@ pub(crate) fn plan(command: mi::Command, answerable: bool) -> Plan {
     Plan::Core(command, about, early)
 }
 
+/// Whether a command asks for something that outlives the daemon.
+pub(crate) fn is_durable(command: &core::Command) -> bool {
+    match command {
+        core::Command::Publish(_)
+        | core::Command::Remove(_)
+        | core::Command::Subscribe(_)
+        | core::Command::Unsubscribe(_) => true,
+        core::Command::Refresh(_) | core::Command::Fetch(_) => false,
+    }
+}
+
+/// How long the caller waits.
+pub(crate) fn timeout(command: &core::Command) -> Duration {
+    match command {
+        core::Command::Publish(publish) => publish.timeout,
+        core::Command::Remove(target) | core::Command::Refresh(target) => target.timeout,
+        core::Command::Subscribe(subscribe) | core::Command::Fetch(subscribe) => subscribe.timeout,
+        core::Command::Unsubscribe(target) => target.timeout,
+    }
+}
+
+/// Whether a reply says that what was asked for is so.
+pub(crate) fn is_success(reply: &core::Reply) -> bool {
+    match reply {
+        core::Reply::Accepted => true,
+        core::Reply::Final(outcome) => (200..300).contains(&outcome.code),
+        core::Reply::Subscription(outcome) => (200..300).contains(&outcome.code),
+        core::Reply::Refused(_) => false,
+    }
+}
+
 /// The answer to a command that was taken, and whose outcome nobody waits for.
 pub(crate) fn accepted(about: About) -> Reply {
     match about {
@@ -110,6 +142,10 @@ fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
         proxy: publish
             .outbound_proxy
             .map(|uri| core::Proxy { uri: Arc::from(uri) }),
+        on_stop: publish.on_stop.map(|on_stop| match on_stop {
+            mi::OnStop::Keep => core::OnStop::Keep,
+            mi::OnStop::Remove => core::OnStop::Remove,
+        }),
         wait,
         timeout: publish.timeout,
     })

@@ -104,13 +104,13 @@ fn a_state_with_its_document_and_the_body_when_asked() {
     let json: Value = serde_json::from_slice(&line.json).unwrap();
     let short = json!({
         "type": json["type"], "presentity": json["presentity"], "watcher": json["watcher"], "dialog": json["dialog"],
-        "changed": json["changed"], "content_type": json["content_type"],
+        "changed": json["changed"], "content_type": json["content_type"], "warning": json["warning"],
     });
     assert_eq!(
         short,
         json!({
             "type": "state", "presentity": "sip:a@h", "watcher": "sip:watcher@example.com", "dialog": 7,
-            "changed": true, "content_type": "application/pidf+xml",
+            "changed": true, "content_type": "application/pidf+xml", "warning": null,
         })
     );
     let Event::State { state, .. } = &event else {
@@ -128,6 +128,25 @@ fn a_state_with_its_document_and_the_body_when_asked() {
     let middle: Value = serde_json::from_slice(&line.without_cursor(&raw)).unwrap();
     assert_eq!(middle.get("cursor"), None);
     assert_eq!((&middle["seq"], &middle["body"]), (&whole["seq"], &whole["body"]));
+}
+
+#[test]
+fn a_document_about_somebody_else_is_told_with_a_warning() {
+    let pidf = br#"<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@h"><tuple id="t"><status><basic>open</basic></status></tuple></presence>"#;
+    for (presentity, warning) in [
+        ("sip:a@h", Value::Null),
+        (
+            "sip:b@h",
+            json!("the document is about pres:a@h, not about sip:b@h"),
+        ),
+    ] {
+        let json = rendered(&state(presentity, "application/pidf+xml", pidf, true));
+        assert_eq!(json["warning"], warning);
+        assert_eq!(
+            (&json["presentity"], &json["summary"]["availability"]),
+            (&json!(presentity), &json!("open"))
+        );
+    }
 }
 
 #[test]
@@ -157,7 +176,7 @@ fn a_body_that_is_no_text_is_base64_and_one_that_is_not_there_is_null() {
         changed,
     };
     let json = rendered(&nothing);
-    for member in ["summary", "document", "content_type"] {
+    for member in ["summary", "document", "content_type", "warning"] {
         assert_eq!(json.get(member), Some(&Value::Null), "{member}");
     }
     assert_eq!(body(&nothing), None);

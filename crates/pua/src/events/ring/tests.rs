@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn readers_see_every_number_or_its_loss(count in 1_usize..20, weight in 0_usize..400, steps in steps()) {
-        let mut writer = Writer::<Thing>::new(count, weight);
+        let mut writer = Writer::<Thing>::new(count, weight, 0);
         let ring = writer.ring().clone();
         let mut model = Model { held: VecDeque::new(), newest: 0, count, weight };
         let mut next = [1_u64; 3];
@@ -107,7 +107,7 @@ proptest! {
 
 #[test]
 fn the_newest_is_held_whatever_it_weighs() {
-    let mut writer = Writer::new(4, 10);
+    let mut writer = Writer::new(4, 10, 0);
     for weight in [3, 3, 100] {
         push(&mut writer, weight);
     }
@@ -119,7 +119,7 @@ fn the_newest_is_held_whatever_it_weighs() {
 #[test]
 fn readers_beside_a_writer_see_order_and_exact_losses() {
     const LAST: u64 = 200_000;
-    let mut writer = Writer::<Thing>::new(64, usize::MAX);
+    let mut writer = Writer::<Thing>::new(64, usize::MAX, 0);
     let readers: Vec<_> = (0..3)
         .map(|_| {
             let ring = writer.ring().clone();

@@ -1,0 +1,130 @@
+//! Kamailio's publisher (`pua` and `pua_rpc`, as Debian packages them) as a program under test.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::directory::Directory;
+use crate::process;
+use crate::publisher::{Doors, Publisher, System, until};
+
+const TEMPLATE: &str = include_str!("kamailio.cfg.in");
+const SCHEMAS: &str = "/usr/share/kamailio/db_sqlite";
+
+/// The program, if it is there with all that is needed.
+pub(crate) fn program() -> Option<PathBuf> {
+    let found = ["/usr/sbin/kamailio", "/usr/bin/kamailio"]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())?;
+    let whole = modules().is_some() && Path::new(SCHEMAS).join("presence-create.sql").exists();
+    whole.then_some(found)
+}
+
+/// Its version, as it says.
+pub(crate) fn version() -> Option<String> {
+    let output = Command::new(program()?).arg("-v").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().next().map(str::to_owned)
+}
+
+/// Where the modules are: a directory named after the architecture.
+fn modules() -> Option<PathBuf> {
+    let below = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
+    below
+        .map(|path| path.join("kamailio/modules"))
+        .find(|path| path.join("pua_rpc.so").exists() && path.join("db_sqlite.so").exists())
+}
+
+/// Starts it, and waits until it serves. It publishes at `sink`, and looks for what is to be
+/// refreshed every `update_period` seconds.
+///
+/// # Errors
+/// It is not installed, or does not start.
+pub(crate) fn start(disk: &Path, sink: SocketAddr, update_period: u32) -> anyhow::Result<Publisher> {
+    let program = program().context("Kamailio is not installed")?;
+    let modules = modules().context("Kamailio's modules are not installed")?;
+    let (directory, disk) = (Directory::fresh()?, Directory::below(disk)?);
+    database(&disk.path("pua.db"))?;
+    // A port for UDP and TCP that nobody has.
+    let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    let text = TEMPLATE
+        .replace("@PORT@", &port.to_string())
+        .replace("@MODULES@", &modules.display().to_string())
+        .replace("@RUN@", &directory.root().display().to_string())
+        .replace("@DB@", &disk.path("pua.db").display().to_string())
+        .replace("@PERIOD@", &update_period.to_string())
+        .replace("@PROXY@", &sink.to_string());
+    let config = directory.path("kamailio.cfg");
+    fs::write(&config, text)?;
+    let log = fs::File::create(directory.path("kamailio.log"))?;
+    let mut child = Command::new(program)
+        // Shared memory for all, and what each of its processes has for itself, in MiB.
+        .args(["-DD", "-E", "-m", "1024", "-M", "32", "-f"])
+        .arg(&config)
+        .arg("-Y")
+        .arg(directory.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()?;
+    let http: SocketAddr = format!("127.0.0.1:{port}").parse()?;
+    let serves = until("Kamailio serves", Duration::from_secs(20), || {
+        if let Some(status) = child.try_wait()? {
+            bail!("it has ended: {status}");
+        }
+        let fifo = fs::metadata(directory.path("rpc.fifo")).is_ok_and(|meta| meta.file_type().is_fifo());
+        Ok(fifo && directory.path("rpc.sock").exists() && TcpStream::connect(http).is_ok())
+    });
+    if let Err(error) = serves {
+        let _ = child.kill();
+        let _ = child.wait();
+        let log = fs::read_to_string(directory.path("kamailio.log")).unwrap_or_default();
+        let end: Vec<&str> = log.lines().rev().take(10).collect();
+        return Err(error.context(format!("its last words, the newest first: {end:#?}")));
+    }
+    Ok(Publisher {
+        pids: process::family(child.id()),
+        child,
+        doors: Doors {
+            unix: directory.path("rpc.sock"),
+            udp: None,
+            fifo: directory.path("rpc.fifo"),
+            replies: directory.root().to_owned(),
+            http,
+            reply_in_call: true,
+        },
+        system: System::Kamailio,
+        directory,
+        disk: Some(disk),
+    })
+}
+
+/// A fresh database from the packages' schema files. `pua_rpc` without an id stores NULL into a
+/// column that they declare NOT NULL; without a change nothing would be stored at all.
+fn database(path: &Path) -> anyhow::Result<()> {
+    let mut sql = String::new();
+    for name in ["standard", "presence"] {
+        sql.push_str(&fs::read_to_string(format!("{SCHEMAS}/{name}-create.sql"))?);
+    }
+    let sql = sql.replace("pres_id VARCHAR(255) NOT NULL", "pres_id VARCHAR(255)");
+    let schema = path.with_extension("sql");
+    fs::write(&schema, sql)?;
+    let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(open(sys.argv[2]).read())";
+    for python in ["python3", "/usr/bin/python3"] {
+        let made = Command::new(python)
+            .args(["-c", script])
+            .args([path, schema.as_path()])
+            .stderr(Stdio::null())
+            .status();
+        if made.is_ok_and(|status| status.success()) {
+            return Ok(());
+        }
+    }
+    bail!("Kamailio's database cannot be made: python3 with sqlite3 is needed")
+}

@@ -1,0 +1,236 @@
+//! Publications as rows: what is wanted in `intent`, what is granted in `granted`, so that a
+//! refresh does not write the document again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use pua_core::{Change, Document, OnStop, Proxy, PublicationName, PublicationRecord};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Row, params};
+
+use super::{failure, signed};
+use crate::backend::Restored;
+use crate::clock::Past;
+use crate::error::{Error, Trouble};
+use crate::intern::Intern;
+
+const PUT: &str = "REPLACE INTO intent (key, presentity, package, id, content_type, body, headers, proxy,
+    until_ms, clock, removing, on_stop, revision, document_revision, call_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+const GRANTED: &str = "REPLACE INTO granted (key, etag, expires_ms, clock, revision, cseq)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const LOAD: &str = "SELECT i.key, i.presentity, i.package, i.id, i.content_type, i.body, i.headers, i.proxy,
+    i.until_ms, i.clock, i.removing, i.on_stop, i.revision, i.document_revision, i.call_id,
+    g.etag, g.expires_ms, g.clock, g.revision, g.cseq
+    FROM intent AS i LEFT JOIN granted AS g ON g.key = i.key ORDER BY i.key";
+
+/// Text where it is text, so that an operator can read it.
+fn readable(bytes: &[u8]) -> ValueRef<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => ValueRef::Text(bytes),
+        Err(_) => ValueRef::Blob(bytes),
+    }
+}
+
+/// A value that is bound without being copied first.
+struct Borrowed<'a>(ValueRef<'a>);
+
+impl rusqlite::ToSql for Borrowed<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(rusqlite::types::ToSqlOutput::Borrowed(self.0))
+    }
+}
+
+fn filled(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// Writes a publication.
+pub(super) fn put(
+    connection: &Connection,
+    clock: i64,
+    at: impl Fn(Instant) -> i64,
+    record: &PublicationRecord,
+) -> rusqlite::Result<()> {
+    let document = record.document.as_ref();
+    let name = &record.name;
+    let on_stop = record.on_stop.map(|on_stop| match on_stop {
+        OnStop::Keep => "keep",
+        OnStop::Remove => "remove",
+    });
+    connection.prepare_cached(PUT)?.execute(params![
+        signed(record.key),
+        &*name.presentity,
+        &*name.package,
+        name.id.as_deref(),
+        document.map(|document| &*document.content_type),
+        document.map(|document| Borrowed(readable(&document.body))),
+        filled(&record.headers),
+        record.proxy.as_ref().map(|proxy| &*proxy.uri),
+        record.until.map(&at),
+        clock,
+        record.removing,
+        on_stop,
+        signed(record.revision),
+        signed(record.document_revision),
+        &*record.call_id,
+    ])?;
+    let pristine = record.etag.is_none()
+        && record.expires_at.is_none()
+        && record.published_revision == 0
+        && record.cseq == 0;
+    if pristine {
+        return forget(connection, record.key);
+    }
+    let granted = (record.etag.as_deref(), record.expires_at.map(at));
+    grant(
+        connection,
+        clock,
+        record.key,
+        granted,
+        record.published_revision,
+        record.cseq,
+    )
+}
+
+/// Writes what the server has granted.
+pub(super) fn granted(
+    connection: &Connection,
+    clock: i64,
+    at: impl Fn(Instant) -> i64,
+    change: &Change,
+) -> rusqlite::Result<()> {
+    match change {
+        Change::Granted {
+            key,
+            etag,
+            expires_at,
+            revision,
+            cseq,
+        } => grant(
+            connection,
+            clock,
+            *key,
+            (etag.as_deref(), expires_at.map(at)),
+            *revision,
+            *cseq,
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn grant(
+    connection: &Connection,
+    clock: i64,
+    key: u64,
+    (etag, expires): (Option<&str>, Option<i64>),
+    revision: u64,
+    cseq: u32,
+) -> rusqlite::Result<()> {
+    let values = params![signed(key), etag, expires, clock, signed(revision), cseq];
+    connection.prepare_cached(GRANTED)?.execute(values).map(drop)
+}
+
+fn forget(connection: &Connection, key: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM granted WHERE key = ?1")?
+        .execute([signed(key)])
+        .map(drop)
+}
+
+/// Removes a publication.
+pub(super) fn delete(connection: &Connection, key: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM intent WHERE key = ?1")?
+        .execute([signed(key)])?;
+    forget(connection, key)
+}
+
+/// Reads all publications; how many.
+pub(super) fn load(
+    connection: &Connection,
+    name: &str,
+    past: &Past<'_>,
+    take: &mut dyn FnMut(Restored),
+) -> Result<u64, Error> {
+    let sql = |error: rusqlite::Error| failure(name, &error);
+    let mut statement = connection.prepare(LOAD).map_err(sql)?;
+    let mut rows = statement.query([]).map_err(sql)?;
+    let (mut count, mut intern) = (0, Intern::default());
+    while let Some(row) = rows.next().map_err(sql)? {
+        let record = record(row, past, &mut intern).map_err(|fault| {
+            let key = row.get::<_, i64>(0).unwrap_or_default();
+            Error::new(Trouble::Corrupt, format!("{name}: publication {key}: {fault}"))
+        })?;
+        take(Restored::Publication(Box::new(record)));
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn record(row: &Row<'_>, past: &Past<'_>, intern: &mut Intern) -> rusqlite::Result<PublicationRecord> {
+    let content_type = row.get_ref(4)?.as_str_or_null()?;
+    let document = match content_type {
+        None => None,
+        Some(content_type) => Some(Document {
+            content_type: intern.text(content_type),
+            body: body(row.get_ref(5)?)?,
+        }),
+    };
+    let instant = |clock: usize, time: usize| -> rusqlite::Result<Option<Instant>> {
+        match row.get::<_, Option<i64>>(time)? {
+            None => Ok(None),
+            Some(stored) => match past.instant(row.get(clock)?, stored) {
+                Some(at) => Ok(Some(at)),
+                None => Err(nonsense(clock, "no such clock")),
+            },
+        }
+    };
+    let on_stop = match row.get_ref(11)?.as_str_or_null()? {
+        None => None,
+        Some("keep") => Some(OnStop::Keep),
+        Some("remove") => Some(OnStop::Remove),
+        Some(_) => return Err(nonsense(11, "neither keep nor remove")),
+    };
+    Ok(PublicationRecord {
+        key: row.get::<_, i64>(0)?.cast_unsigned(),
+        name: PublicationName {
+            presentity: Arc::from(row.get_ref(1)?.as_str()?),
+            package: intern.text(row.get_ref(2)?.as_str()?),
+            id: row.get_ref(3)?.as_str_or_null()?.map(Arc::from),
+        },
+        document,
+        headers: intern.text(row.get_ref(6)?.as_str_or_null()?.unwrap_or_default()),
+        proxy: row.get_ref(7)?.as_str_or_null()?.map(|uri| Proxy {
+            uri: intern.text(uri),
+        }),
+        until: instant(9, 8)?,
+        removing: row.get(10)?,
+        revision: row.get::<_, i64>(12)?.cast_unsigned(),
+        document_revision: row.get::<_, i64>(13)?.cast_unsigned(),
+        on_stop,
+        published_revision: row.get::<_, Option<i64>>(18)?.unwrap_or(0).cast_unsigned(),
+        etag: row.get_ref(15)?.as_str_or_null()?.map(Arc::from),
+        expires_at: instant(17, 16)?,
+        call_id: Arc::from(row.get_ref(14)?.as_str()?),
+        cseq: row.get::<_, Option<u32>>(19)?.unwrap_or(0),
+    })
+}
+
+fn body(value: ValueRef<'_>) -> rusqlite::Result<Bytes> {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(Bytes::copy_from_slice(bytes)),
+        ValueRef::Null => Ok(Bytes::new()),
+        other => Err(rusqlite::Error::InvalidColumnType(
+            5,
+            "body".to_owned(),
+            Value::from(other.as_i64().unwrap_or_default()).data_type(),
+        )),
+    }
+}
+
+/// A value that no version of the program writes.
+pub(super) fn nonsense(column: usize, what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
+}

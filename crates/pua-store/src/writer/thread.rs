@@ -1,0 +1,216 @@
+//! The thread that writes.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use pua_core::Change;
+
+use super::{Durability, GATHERING, Opened, RETRY, Shared, line};
+use crate::backend::{Backend, Batch, Lease};
+use crate::clock::{Boot, ClockLine, Reading};
+use crate::error::{Error, Trouble};
+
+pub(super) struct Thread {
+    shared: Arc<Shared>,
+    backend: Box<dyn Backend>,
+    lease: Lease,
+    boot: Boot,
+    clock: ClockLine,
+    clocks: Vec<ClockLine>,
+    /// What is being written, or could not be.
+    changes: Vec<Change>,
+    last: u64,
+    events: Option<u64>,
+    /// How long to wait before the next attempt.
+    patience: Duration,
+}
+
+/// What the queue told.
+enum Next {
+    Write,
+    Stop,
+}
+
+impl Thread {
+    pub(super) fn new(shared: Arc<Shared>, opened: Opened) -> Thread {
+        Thread {
+            clock: line(&opened.loaded, &opened.boot),
+            clocks: opened.loaded.clocks,
+            shared,
+            backend: opened.backend,
+            lease: opened.lease,
+            boot: opened.boot,
+            changes: Vec::new(),
+            last: 0,
+            events: None,
+            patience: RETRY.0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let next = self.take();
+            if self.has_work() {
+                self.write(matches!(next, Next::Stop));
+            }
+            if matches!(next, Next::Stop) {
+                break;
+            }
+        }
+        if let Err(error) = self.backend.close() {
+            tracing::warn!(
+                reason = error.trouble.as_str(),
+                "the store was not closed cleanly: {error}"
+            );
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.changes.is_empty() || self.events.is_some()
+    }
+
+    /// Waits for something to do and takes it.
+    fn take(&mut self) -> Next {
+        let shared = self.shared.clone();
+        let mut queue = shared.queue();
+        let mut due: Option<Instant> = self.has_work().then(|| Instant::now() + self.patience);
+        loop {
+            let something = !queue.changes.is_empty() || queue.events.is_some();
+            if due.is_none() && something {
+                match shared.durability {
+                    Durability::Commit => break,
+                    Durability::Relaxed => due = Some(Instant::now() + GATHERING),
+                }
+            }
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            if queue.stop || left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            // While it gathers or rests nobody needs to wake it but to stop.
+            queue.asleep = due.is_none();
+            queue = match left {
+                None => shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    let waited = shared.work.wait_timeout(queue, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            queue.asleep = false;
+        }
+        if self.changes.is_empty() {
+            // The two vectors change places, so that both keep their room.
+            std::mem::swap(&mut self.changes, &mut queue.changes);
+        } else {
+            self.changes.append(&mut queue.changes);
+        }
+        self.last = self.last.max(queue.last);
+        self.events = self.events.max(queue.events.take());
+        match queue.stop {
+            true => Next::Stop,
+            false => Next::Write,
+        }
+    }
+
+    fn write(&mut self, last_chance: bool) {
+        let handed_over = self.changes.len();
+        crate::coalesce(&mut self.changes);
+        self.shared
+            .counts
+            .waiting
+            .store(self.changes.len() as u64, Ordering::Relaxed);
+        let begun = Instant::now();
+        self.shared.busy_since.store(
+            u64::try_from((begun - self.shared.start).as_micros())
+                .unwrap_or(u64::MAX)
+                .max(1),
+            Ordering::Release,
+        );
+        let done = self.attempt();
+        self.shared.busy_since.store(0, Ordering::Release);
+        match done {
+            Ok(()) => self.written(begun.elapsed()),
+            Err(error) => self.failed(error, handed_over, last_chance),
+        }
+        (self.shared.bell)();
+    }
+
+    fn attempt(&mut self) -> Result<(), Error> {
+        let reading = Reading::take(&self.boot);
+        if !self.clock.fits(&reading) {
+            self.clocks.push(self.clock.clone());
+            self.clock = ClockLine::present(&self.clocks, &reading);
+        }
+        self.backend.commit(&Batch {
+            lease: &self.lease,
+            clock: &self.clock,
+            reading: &reading,
+            changes: &self.changes,
+            events: self.events,
+        })
+    }
+
+    fn written(&mut self, took: Duration) {
+        let shared = &self.shared;
+        let counts = &shared.counts;
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        counts
+            .rows
+            .fetch_add(self.changes.len() as u64, Ordering::Relaxed);
+        counts.commits.fetch_add(1, Ordering::Relaxed);
+        counts.last_commit_us.store(took, Ordering::Relaxed);
+        counts.longest_commit_us.fetch_max(took, Ordering::Relaxed);
+        self.changes.clear();
+        if self.changes.capacity() > 4 * super::QUEUE {
+            self.changes.shrink_to(super::QUEUE);
+        }
+        self.patience = RETRY.0;
+        if let Some(events) = self.events.take() {
+            shared.reserved.fetch_max(events, Ordering::AcqRel);
+        }
+        {
+            let queue = shared.queue();
+            counts
+                .waiting
+                .store(queue.changes.len() as u64, Ordering::Relaxed);
+        }
+        shared.committed.store(self.last, Ordering::Release);
+        if shared.failed.swap(false, Ordering::AcqRel) {
+            *shared.failure() = None;
+            tracing::info!("the store is written again: nothing is missing");
+        }
+    }
+
+    fn failed(&mut self, error: Error, handed_over: usize, last_chance: bool) {
+        let shared = &self.shared;
+        shared.counts.failures.fetch_add(1, Ordering::Relaxed);
+        if last_chance {
+            tracing::error!(
+                reason = error.trouble.as_str(),
+                changes = handed_over,
+                "the store could not be written at the end, the changes are lost: {error}"
+            );
+            return;
+        }
+        self.patience = match shared.failed.load(Ordering::Acquire) {
+            true => (self.patience * 2).min(RETRY.1),
+            false => RETRY.0,
+        };
+        let mut told = shared.failure();
+        if told.as_ref().map(|told| told.trouble) != Some(error.trouble) {
+            tracing::error!(
+                reason = error.trouble.as_str(),
+                "the store cannot be written: {error}. {}. Until then commands that change something are refused; what is held goes on being refreshed",
+                error.hint()
+            );
+        }
+        if error.trouble == Trouble::Fenced {
+            // It never becomes ours again.
+            self.patience = RETRY.1;
+        }
+        *told = Some(error);
+        drop(told);
+        shared.failed.store(true, Ordering::Release);
+    }
+}
