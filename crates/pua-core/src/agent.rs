@@ -130,13 +130,13 @@ impl UserAgent {
                 .received(now, &mut self.core, &mut self.subscriber, flow, &message);
             return;
         };
-        let Ok(essentials) = message.essentials() else {
+        let Ok(key) = message.response_key() else {
             self.core.counters.malformed += 1;
             return;
         };
         // RFC 3261 §18.1.2, §8.1.3.3: one Via, and it is ours.
-        let via = &essentials.top_via;
-        let ours = self.core.is_our_name(via.sent_by) && message.headers.vias().nth(1).is_none();
+        let via = &key.top_via;
+        let ours = self.core.is_our_name(via.sent_by) && key.is_last_hop;
         let Some(branch) = via.branch.filter(|_| ours) else {
             self.core.counters.stray_responses += 1;
             return;
@@ -144,7 +144,7 @@ impl UserAgent {
         match self
             .core
             .clients
-            .receive(now, branch, essentials.cseq.method.as_str(), status.code)
+            .receive(now, branch, key.cseq.method.as_str(), status.code)
         {
             Arrived::Final { owner, hop } => {
                 let counters = &mut self.core.counters;

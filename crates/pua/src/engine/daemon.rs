@@ -9,8 +9,9 @@ use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
+use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
-use super::orders::Orders;
+use super::orders::{Orders, is_long};
 use super::parts::Parts;
 use super::store::Kept;
 use super::turn::Turn;
@@ -65,6 +66,7 @@ pub(super) struct Daemon {
     asks: VecDeque<Ask>,
     pub(super) turn: Turn,
     phase: Phase,
+    gathering: Gathering,
     /// `kill` was called.
     pub(super) killed: bool,
 }
@@ -105,6 +107,7 @@ impl Daemon {
             desk: Desk::default(),
             turn,
             phase: Phase::Serving,
+            gathering: Gathering::new(Instant::now()),
             killed: false,
         })
     }
@@ -115,6 +118,7 @@ impl Daemon {
     /// The system's poller fails.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(256);
+        wait_exactly();
         loop {
             let now = clock::now();
             let timeout = match self.pending() {
@@ -133,6 +137,7 @@ impl Daemon {
             if self.is_over(now) {
                 return Ok(());
             }
+            self.gathering.rest(now);
         }
     }
 
@@ -152,7 +157,7 @@ impl Daemon {
         } else if token == mi::TOKEN_FIFO
             && let Some(fifo) = &mut self.fifo
         {
-            fifo.on_event();
+            fifo.on_event(event.is_read_closed());
         }
     }
 
@@ -187,8 +192,9 @@ impl Daemon {
 
     fn turn(&mut self, now: Instant) {
         // SIP first: its retransmissions cost more than a client's patience.
-        let (agent, turn) = (&mut self.agent, &mut self.turn);
+        let (agent, turn, taken) = (&mut self.agent, &mut self.turn, &mut self.gathering.taken);
         self.sip.turn(now, |flow, bytes| {
+            *taken += 1;
             agent.handle_input(now, Input::Received { flow, bytes });
             turn.drain(agent);
         });
@@ -208,6 +214,7 @@ impl Daemon {
             ask.answer(&self.agent, self.turn.emitted);
         }
         self.transmit(now);
+        self.gathering.open = self.desk.len();
         self.release(now);
         if let Some(replies) = &mut self.replies {
             replies.turn(now);
@@ -336,6 +343,7 @@ impl Daemon {
         }
         let clock = Clock::read();
         let mut requests = std::mem::take(&mut self.turn.requests);
+        self.gathering.taken += requests.len();
         for (request, to) in requests.drain(..) {
             if is_long(&request) && self.turn.long.len() < LONG {
                 self.turn.long.push_back((request, to));
@@ -434,14 +442,6 @@ impl Daemon {
             datagrams.remove();
         }
     }
-}
-
-/// Whether a request can take milliseconds: a page of a list has up to ten thousand entries, and a
-/// presentity can have as many documents.
-fn is_long(request: &Request) -> bool {
-    use pua_mi::Command::{List, State, Subscriptions};
-    let mut calls = request.calls.iter();
-    calls.any(|call| matches!(call.command, Ok(List(_) | Subscriptions(_) | State(_))))
 }
 
 /// Hands a question of the user agent to the resolver and its answer back to the engine.

@@ -89,7 +89,7 @@ fn deliver(
         }
         (ReplyTo::Datagram(origin), Some(bytes)) => {
             if let Some(datagrams) = datagrams {
-                datagrams.send(now, origin, bytes);
+                datagrams.send(origin, bytes);
             }
         }
         // A front-end that does not wait any more has lost its client.
