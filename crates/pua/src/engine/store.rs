@@ -122,7 +122,7 @@ impl Closed {
         else {
             return Ok(Kept::Memory { last: 0 });
         };
-        let begun = Instant::now();
+        let begun = crate::clock::now();
         let loaded = backend.load(&Reading::take(&boot), &mut |record| match record {
             Restored::Publication(record) => take(begun, Input::Restore(*record)),
             Restored::Subscription(record) => take(begun, Input::RestoreSubscription(*record)),
