@@ -31,11 +31,6 @@ impl Command {
         }
     }
 
-    /// Whether the answer tells what the presence server said.
-    pub(crate) fn waits(self) -> bool {
-        self != Command::Send
-    }
-
     /// What an answer to a call that went well holds, once for each call.
     fn sign(self) -> &'static [u8] {
         match self {

@@ -50,7 +50,7 @@ impl Setup {
             false => ("", ""),
         };
         format!(
-            "presence_server = \"{}\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n{timers}{ring}[store]\n{store}\n[publish]\non_stop = \"keep\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
+            "presence_server = \"{}\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n{timers}{ring}[store]\n{store}\n[publish]\non_stop = \"keep\"\n[log]\nlevel = \"warn\"\n[http]\nlisten = [\"127.0.0.1:0\"]\n[mi.stream]\nlisten = [\"unix:{}\"]\n[mi.fifo]\npath = \"{}\"\nreply_dir = \"{}\"\n[mi.datagram]\nlisten = [\"unix:{}\", \"udp:127.0.0.1:0\"]\n",
             self.presence_server,
             at("stream"),
             at("fifo"),

@@ -28,8 +28,10 @@ use crate::options::Options;
 /// What is measured.
 #[derive(Debug, Subcommand)]
 enum Kind {
-    /// Everything side by side, ours and Kamailio: ten minutes.
+    /// Everything side by side, ours and Kamailio: eleven minutes.
     All(suite::Load),
+    /// One way of calling, again and again: to profile it, or to see what a change did.
+    Calls(suite::Calls),
     /// How evenly and how timely many publications with a short grant are refreshed.
     Refresh(suite::RefreshLoad),
     /// What a held publication weighs.
@@ -66,6 +68,7 @@ fn main() -> anyhow::Result<()> {
     let Arguments { kind, options } = Arguments::parse();
     match kind {
         Kind::All(load) => suite::run(&options, &load),
+        Kind::Calls(load) => suite::calls(&options, &load),
         Kind::Refresh(load) => suite::run_refresh(&options, &load),
         Kind::Weigh(load) => suite::run_weight(&options, &load),
         Kind::Hold(load) => long::hold(&options, &load),

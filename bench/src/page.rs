@@ -26,7 +26,7 @@ pub(crate) struct Load {
 }
 
 /// Names of results of long runs, each with its title.
-const HOLDS: [&str; 2] = ["hold", "hold-1200"];
+const HOLDS: [&str; 3] = ["hold", "hold-hour", "hold-1200"];
 const RESTARTS: [&str; 2] = ["restart", "restart-kill"];
 const REFILLS: [&str; 2] = ["refill", "refill-slow"];
 
@@ -53,7 +53,7 @@ const PUBLISHING: &str = "
 const REPEAT: &str = "
 ## How to measure again
 
-    scripts/bench                   # everything side by side, ten minutes; --quick: one
+    scripts/bench                   # everything side by side, eleven minutes; --quick: one
     scripts/soak                    # the long runs; sizes and times as arguments, see --help
     target/release/pua-load page    # makes this page from target/bench/*.json
 

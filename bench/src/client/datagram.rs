@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixDatagram as Plain;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,57 +14,69 @@ use crate::call::id_of;
 use crate::directory::Directory;
 use crate::publisher::Doors;
 
-/// UNIX datagrams.
+/// Calls outstanding on one UNIX socket. Linux queues ten datagrams for a socket; Kamailio throws
+/// away an answer that finds ten others there.
+const EACH: usize = 8;
+
+/// UNIX datagrams, by as many sockets as it takes.
 pub(super) struct Unix {
     poll: Poll,
     events: Events,
-    socket: UnixDatagram,
-    /// Where calls go: the socket is connected for our daemon, so that the system tells when there
-    /// is room; Kamailio answers from another socket, which a connected one does not take.
-    to: Option<std::path::PathBuf>,
+    sockets: Vec<UnixDatagram>,
+    /// Where calls go: the sockets are connected for our daemon, so that the system tells when
+    /// there is room; Kamailio answers from another socket, which a connected one does not take.
+    to: Option<PathBuf>,
     buffer: Vec<u8>,
-    _name: Directory,
+    _names: Directory,
 }
 
 impl Unix {
-    pub(super) fn connect(doors: &Doors) -> anyhow::Result<Unix> {
-        let name = Directory::fresh()?;
-        let plain = Plain::bind(name.path("client"))?;
-        plain.set_nonblocking(true)?;
-        let to = doors.reply_in_call.then(|| doors.unix.clone());
-        if to.is_none() {
-            plain.connect(&doors.unix)?;
-        }
-        let mut socket = UnixDatagram::from_std(plain);
+    pub(super) fn connect(doors: &Doors, outstanding: usize) -> anyhow::Result<Unix> {
+        let names = Directory::fresh()?;
         let poll = Poll::new()?;
-        let interest = match to {
-            None => Interest::READABLE | Interest::WRITABLE,
-            Some(_) => Interest::READABLE,
-        };
-        poll.registry().register(&mut socket, Token(0), interest)?;
+        let to = doors.reply_in_call.then(|| doors.unix.clone());
+        let mut sockets = Vec::new();
+        for number in 0..outstanding.div_ceil(EACH) {
+            let plain = Plain::bind(names.path(&format!("client{number}")))?;
+            plain.set_nonblocking(true)?;
+            let mut interest = Interest::READABLE;
+            if to.is_none() {
+                plain.connect(&doors.unix)?;
+                interest |= Interest::WRITABLE;
+            }
+            let mut socket = UnixDatagram::from_std(plain);
+            poll.registry().register(&mut socket, Token(number), interest)?;
+            sockets.push(socket);
+        }
         Ok(Unix {
             poll,
-            events: Events::with_capacity(8),
-            socket,
+            events: Events::with_capacity(64),
+            sockets,
             to,
             buffer: vec![0; 65536],
-            _name: name,
+            _names: names,
         })
     }
 }
 
 impl Line for Unix {
-    fn send(&mut self, _: usize, message: &[u8]) -> anyhow::Result<bool> {
+    fn send(&mut self, slot: usize, message: &[u8]) -> anyhow::Result<bool> {
+        let socket = self.sockets.get(slot / EACH).context("no socket")?;
         let sent = match &self.to {
-            None => self.socket.send(message),
-            Some(to) => self.socket.send_to(message, to),
+            None => socket.send(message),
+            Some(to) => socket.send_to(message, to),
         };
         taken(sent)
     }
 
     fn receive(&mut self, wait: Duration, each: &mut dyn FnMut(usize, &[u8])) -> anyhow::Result<()> {
         self.poll.poll(&mut self.events, Some(wait))?;
-        drain(&mut self.buffer, |buffer| self.socket.recv(buffer), each)
+        for event in &self.events {
+            if let Some(socket) = self.sockets.get(event.token().0) {
+                drain(&mut self.buffer, |buffer| socket.recv(buffer), each)?;
+            }
+        }
+        Ok(())
     }
 }
 

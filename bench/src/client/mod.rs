@@ -122,7 +122,7 @@ impl Client {
     /// The daemon has no such way, or it cannot be reached.
     pub(crate) fn connect(doors: &Doors, shape: Shape, presentities: usize) -> anyhow::Result<Client> {
         let line: Box<dyn Line> = match shape.way {
-            Way::Unix => Box::new(datagram::Unix::connect(doors)?),
+            Way::Unix => Box::new(datagram::Unix::connect(doors, shape.outstanding)?),
             Way::Udp => Box::new(datagram::Udp::connect(doors)?),
             Way::Fifo => Box::new(fifo::Fifo::connect(doors, shape.outstanding)?),
             Way::Http | Way::Pipelined | Way::Batch => {

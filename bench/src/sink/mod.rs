@@ -19,7 +19,7 @@ use pua_server::{Config, Event, Input, Lifetimes, Limits, Output, Server};
 use sip_transaction::{Flow, Transport};
 
 use self::book::Book;
-pub(crate) use self::book::{BIN, Bins, Counts, Report};
+pub(crate) use self::book::{Counts, Report};
 pub(crate) use self::process::SinkProcess;
 use self::socket::{Arrived, Socket};
 

@@ -195,6 +195,6 @@ mod tests {
     fn the_lost_datagrams_of_a_port() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n  211: 0100007F:13C4 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4712 2 0000000000000000 17\n";
         assert_eq!(lost_at(table, 0x13c4), 17);
-        assert_eq!(lost_at(table, 5060), 0);
+        assert_eq!(lost_at(table, 5061), 0);
     }
 }

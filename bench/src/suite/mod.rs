@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::publisher::System;
 use crate::results::{All, keep};
 
-pub(crate) use self::publish::table as publish_table;
+pub(crate) use self::publish::{Calls, calls, table as publish_table};
 pub(crate) use self::refresh::{Load as RefreshLoad, run as run_refresh, table as refresh_table};
 pub(crate) use self::weight::{Load as WeightLoad, run as run_weight, table as weight_table};
 
@@ -25,10 +25,10 @@ pub(crate) struct Load {
     /// In less than a minute, to see that it all works: the figures say little.
     #[arg(long)]
     quick: bool,
-    /// How often each way is measured; the rounds go round all ways. Default: 3, quick: 1.
+    /// How often each way is measured; the rounds go round all ways. Default: 5, quick: 1.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Seconds of each measurement. Default: 1.5, quick: 0.25.
+    /// Seconds of each measurement. Default: 0.8, quick: 0.25.
     #[arg(long)]
     seconds: Option<f64>,
     /// Without Kamailio, even if it is there.
@@ -78,8 +78,8 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     } else {
         systems.push(System::Kamailio);
     }
-    let rounds = load.rounds.unwrap_or(if load.quick { 1 } else { 3 });
-    let seconds = load.seconds.unwrap_or(if load.quick { 0.25 } else { 1.5 });
+    let rounds = load.rounds.unwrap_or(if load.quick { 1 } else { 5 });
+    let seconds = load.seconds.unwrap_or(if load.quick { 0.25 } else { 0.8 });
     all.publish = publish::run(options, &systems, rounds, seconds, load.quick)?;
     println!("\n{}", publish::table(&all.publish).plain());
     let held = if load.quick { 2000 } else { 50_000 };

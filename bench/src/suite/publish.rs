@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
+
 use crate::call::Command;
 use crate::client::{Client, Shape, Tally, Until, Way};
 use crate::figures::{Latency, median};
@@ -16,6 +18,67 @@ use crate::table::{Table, number, ratio};
 const PRESENTITIES: usize = 10_000;
 /// For so long nothing more arrives at the sink: then nothing will.
 const STILL: Duration = Duration::from_millis(600);
+
+/// One way of calling, again and again.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Calls {
+    /// What is called.
+    #[arg(long, value_enum, default_value_t = System::Memory)]
+    system: System,
+    /// By which way calls come.
+    #[arg(long, value_enum, default_value_t = Way::Unix)]
+    way: Way,
+    /// The command.
+    #[arg(long, value_enum, default_value_t = Command::Publish)]
+    command: Command,
+    /// Messages outstanding.
+    #[arg(long, default_value_t = 64)]
+    outstanding: usize,
+    /// HTTP connections; as many as messages if it is not given.
+    #[arg(long)]
+    connections: Option<usize>,
+    /// Calls in a batch.
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// How often it is measured.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Presentities that the calls go round.
+    #[arg(long, default_value_t = PRESENTITIES)]
+    presentities: usize,
+}
+
+/// Measures one way of one system and prints its row.
+///
+/// # Errors
+/// The program does not start or answers no more.
+pub(crate) fn calls(options: &Options, load: &Calls) -> anyhow::Result<()> {
+    let shape = Shape {
+        way: load.way,
+        command: load.command,
+        outstanding: load.outstanding,
+        connections: load.connections.unwrap_or(load.outstanding),
+        batch: if load.way == Way::Batch { load.batch } else { 1 },
+    };
+    let mut sink = SinkProcess::start(&Settings::granting(3600))?;
+    let publisher = options.start(load.system, &sink)?;
+    warm(&publisher, &mut sink, load.presentities)?;
+    let mut taken = Vec::new();
+    for _ in 0..load.rounds {
+        taken.push(measure(
+            &publisher,
+            &mut sink,
+            shape,
+            load.presentities,
+            load.seconds,
+        )?);
+    }
+    println!("{}", table(&[row(load.system, shape, &taken)]).plain());
+    Ok(())
+}
 
 /// The ways of calling that are measured.
 fn shapes(system: System, quick: bool) -> Vec<Shape> {
@@ -38,7 +101,7 @@ fn shapes(system: System, quick: bool) -> Vec<Shape> {
             datagrams(Way::Unix, Command::Publish);
             datagrams(Way::Udp, Command::Publish);
             datagrams(Way::Fifo, Command::Publish);
-            if !quick {
+            if !quick && system != System::Memory {
                 // The very same bytes that Kamailio gets.
                 datagrams(Way::Unix, Command::Send);
                 datagrams(Way::Fifo, Command::Send);

@@ -210,9 +210,13 @@ impl UserAgent {
     /// Timers of the client transactions.
     fn transaction_elapsed(&mut self, now: Instant, elapsed: Elapsed) {
         match elapsed {
-            Elapsed::Retransmit(transmit) => {
+            Elapsed::Retransmit { owner, transmit } => {
                 self.core.counters.retransmissions += 1;
                 self.core.outputs.push_back(Output::Transmit(transmit));
+                let owner = Owner::from(owner);
+                if owner.role == Role::Publisher {
+                    self.epa.retransmitted(now, &mut self.core, owner);
+                }
             }
             Elapsed::TimedOut { owner, hop } => {
                 self.core.counters.timeouts += 1;
@@ -304,6 +308,9 @@ impl UserAgent {
         all.push(gauge("client_transactions", self.core.clients.pending()));
         all.push(gauge("server_transactions", self.uas.transactions()));
         all.push(gauge("paced", self.core.hops.paced()));
+        all.push(gauge("window_waiting", self.core.hops.held_back()));
+        all.push(gauge("window_smallest", self.core.hops.smallest_window()));
+        all.push(gauge("window_under_way", self.core.hops.under_way()));
         all
     }
 

@@ -9,18 +9,17 @@ use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
-use super::delivery::deliver;
 use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
 use super::orders::{Orders, is_long};
 use super::parts::Parts;
 use super::store::Kept;
-use super::turn::{Held, Turn};
+use super::turn::Turn;
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
 use crate::config::{Config, OnStop};
 use crate::events::Ask;
-use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
+use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
 /// The token of the bell.
@@ -61,10 +60,10 @@ pub(super) struct Daemon {
     pub(super) events: Outlet,
     pub(super) counts: statistics::Counts,
     pub(super) store: Kept,
-    desk: Desk,
+    pub(super) desk: Desk,
     /// Questions of consumers of events: at most one of each.
     asks: VecDeque<Ask>,
-    turn: Turn,
+    pub(super) turn: Turn,
     phase: Phase,
     gathering: Gathering,
     /// `kill` was called.
@@ -387,54 +386,6 @@ impl Daemon {
             self.sip.send(now, transmit);
         }
         self.sip.flush(now);
-    }
-
-    fn release(&mut self, now: Instant) {
-        let mut turn = std::mem::take(&mut self.turn);
-        let (mut clock, mut told) = (None, false);
-        let not_durable = self.store.not_durable();
-        turn.commit(
-            &mut self.store,
-            not_durable.is_some(),
-            |held: &mut Held, durable| {
-                // Before the replies: who is told that something is done finds it in the stream.
-                for event in held.events.drain(..) {
-                    tracing::debug!(?event, "event");
-                    self.events
-                        .inlet
-                        .push(*clock.get_or_insert_with(Clock::read), event);
-                    told = true;
-                }
-                for (id, reply) in held.replies.drain(..) {
-                    let clock = clock.get_or_insert_with(Clock::read);
-                    let doubt = not_durable.as_ref().filter(|_| !durable);
-                    if let Some(answer) = self.desk.settle(clock, id, reply, doubt) {
-                        deliver(
-                            now,
-                            answer,
-                            &mut self.replies,
-                            &mut self.datagrams,
-                            &mut self.counts,
-                        );
-                    }
-                }
-            },
-        );
-        if told {
-            self.events.inlet.announce();
-            self.store.reserve_events(self.events.inlet.last());
-        }
-        self.turn = turn;
-    }
-
-    fn deliver(&mut self, now: Instant, answer: Outgoing) {
-        deliver(
-            now,
-            answer,
-            &mut self.replies,
-            &mut self.datagrams,
-            &mut self.counts,
-        );
     }
 
     fn begin_stop(&mut self, now: Instant) {
