@@ -157,7 +157,7 @@ impl Daemon {
         } else if token == mi::TOKEN_FIFO
             && let Some(fifo) = &mut self.fifo
         {
-            fifo.on_event(event.is_read_closed());
+            fifo.on_event();
         }
     }
 
