@@ -22,11 +22,19 @@ class Result(unittest.TextTestResult):
 
     def startTest(self, test):
         self.began = time.monotonic()
+        self.open = True
         self.stream.write(f"{test.id().removeprefix('tests.')} ... ")
         self.stream.flush()
         unittest.TestResult.startTest(self, test)
 
+    def stopTest(self, test):
+        # Of a test in which only parts have failed nobody says that it is over.
+        if self.open:
+            self._report(test, "FAILED")
+        unittest.TestResult.stopTest(self, test)
+
     def _end(self, word):
+        self.open = False
         self.stream.writeln(f"{word} ({time.monotonic() - self.began:.1f} s)")
         self.stream.flush()
 
@@ -83,7 +91,7 @@ def main():
     found = unittest.TestLoader().discover(str(HERE / "tests"), top_level_dir=str(HERE))
     suite = select(found, given.names)
     result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=0).run(suite)
-    bad = len(result.failures) + len(result.errors)
+    bad = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
     good = result.testsRun - bad
     print(f"{good} passed, {bad} failed")
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1

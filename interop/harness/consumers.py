@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -42,6 +43,10 @@ class Consumer:
 
     def launch(self, *argv, **options):
         self.process = Process(f"{self.directory.name}-{self.started}", argv, self.directory, **options)
+
+    def freeze(self):
+        """Lets it do nothing, so that what it is sent is under way when it ends."""
+        os.killpg(self.process.popen.pid, signal.SIGSTOP)
 
     def end(self):
         """Kills it where it stands."""
@@ -88,6 +93,10 @@ class Curl(Consumer):
         cursor = self.lives[-1].cursor if self.lives else None
         self.lives.append(EventStream(self.directory, self.daemon, f"curl-{self.started}", cursor=cursor))
 
+    def freeze(self):
+        self.process = self.lives[-1].process
+        super().freeze()
+
     def end(self):
         if self.lives:
             self.lives[-1].stop()
@@ -126,7 +135,8 @@ class Handler(Consumer):
         self.process.wait_ready("subscribed", lambda: "subscribed" in self.process.output(), 60)
 
     def end(self):
-        if self.process:
+        if self.process and self.process.alive:
+            os.killpg(self.process.popen.pid, signal.SIGCONT)
             self.process.stop(signal.SIGTERM, 40)
 
     def told(self):
@@ -168,6 +178,9 @@ class Hook(Consumer):
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Receiver)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def freeze(self):
+        """It has nothing under way but what it answers."""
 
     def end(self):
         if self.server:

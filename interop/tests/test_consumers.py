@@ -105,8 +105,10 @@ class Consumers(LabCase):
                 name = type(consumer).__name__
                 before = len(consumer.notes())
                 until(f"{name} is told something", lambda: failures or len(consumer.notes()) > before)
+                consumer.freeze()
+                more(2)
                 consumer.end()
-                more(3)
+                more(2)
                 consumer.start()
                 more(1)
         enough.set()

@@ -59,6 +59,15 @@ class Dialogs:
         self.stream.wait_state("still the first")
         self.assertEqual([event["summary"]["note"] for event in self.stream.states()], ["of the first", "still the first"])
 
+    def test_h02_r6665_30_a_second_fork_before_the_200_is_answered_481_too(self):
+        request = self.subscribe()
+        one, other = Usage(self.notifier, request, tag="a"), Usage(self.notifier, request, tag="b")
+        self.assertEqual(one.notify(document=pidf(PRESENTITY, "of the first")).code, 200)
+        self.assertEqual(other.notify(document=pidf(PRESENTITY, "of the second")).code, 481)
+        self.notifier.grant(request, tag="b")
+        self.assertEqual(self.refresh().to_tag, "a")
+        self.assertEqual([event["summary"]["note"] for event in self.stream.states()], ["of the first"])
+
     def test_h05_r6665_07_51_a_481_to_a_refresh_makes_a_wholly_new_subscription(self):
         usage = self.established()
         refresh = self.refresh()

@@ -116,8 +116,8 @@ pub(crate) fn run(pua: &Path, crash: &Crash) -> anyhow::Result<()> {
         totals.slowest_start.as_secs_f64() * 1000.0
     );
     println!(
-        "lost or wrong: {}, back after their removal: {}, wrong at the presence server: {} (of {} looked at; {} presentities left out, since a PUBLISH of theirs was under way at a kill and its entity-tag died with the process)",
-        verdict.lost, verdict.back, verdict.wrong_at_server, verdict.looked_at, verdict.orphans
+        "lost or wrong: {}, back after their removal: {}, wrong at the presence server: {} of {}",
+        verdict.lost, verdict.back, verdict.wrong_at_server, verdict.looked_at
     );
     if verdict.is_good() {
         world.remove();

@@ -17,9 +17,6 @@ pub(crate) struct Item {
     pub(crate) pending: Option<Wanted>,
     /// What was acknowledged lately, with what was known before.
     recent: VecDeque<(Instant, Wanted)>,
-    /// A PUBLISH of it was under way at a kill: the server may hold a state whose entity-tag nobody
-    /// knows any more, until its grant ends.
-    pub(crate) orphan: bool,
 }
 
 impl Item {
@@ -44,12 +41,10 @@ impl Item {
     fn killed(&mut self, at: Instant, doubt: Duration) {
         if let Some(pending) = self.pending.take() {
             self.perhaps.push(pending);
-            self.orphan = true;
         }
         for (when, before) in self.recent.drain(..) {
             if at.duration_since(when) < doubt {
                 self.perhaps.push(before);
-                self.orphan = true;
             }
         }
     }
@@ -123,7 +118,7 @@ pub(crate) fn document(index: usize, revision: u64) -> (&'static str, String) {
             format!(
                 "<?xml version='1.0' encoding='UTF-8'?><presence xmlns='urn:ietf:params:xml:ns:pidf' entity='{}'><tuple id='t1'><status><basic>open</basic></status><note>{}</note></tuple></presence>",
                 presentity(index),
-                mark(index, revision)
+                format_args!("revision {revision}.")
             ),
         ),
         _ => (
@@ -136,22 +131,19 @@ pub(crate) fn document(index: usize, revision: u64) -> (&'static str, String) {
     }
 }
 
-/// What only the document of that revision holds.
-pub(crate) fn mark(index: usize, revision: u64) -> String {
-    match package(index) {
-        "presence" => format!("revision {revision}."),
-        _ => format!("Voice-Message: {revision}/7 "),
-    }
-}
-
 /// The revision of a document that was found.
 pub(crate) fn revision_in(text: &str) -> Option<u64> {
-    let digits = |rest: &str| {
+    revisions_in(text).first().copied()
+}
+
+/// The revisions of all documents that were found side by side.
+pub(crate) fn revisions_in(text: &str) -> Vec<u64> {
+    let number = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest.get(..end)?.parse().ok()
     };
-    let after = |words: &str| text.split_once(words).and_then(|(_, rest)| digits(rest));
-    after("revision ").or_else(|| after("Voice-Message: "))
+    let after = |words: &'static str| text.split(words).skip(1).filter_map(number);
+    after("revision ").chain(after("Voice-Message: ")).collect()
 }
 
 #[cfg(test)]
@@ -191,8 +183,7 @@ mod tests {
     fn documents_hold_their_revision() {
         for index in [0, 1] {
             let (_, body) = document(index, 4711);
-            assert!(body.contains(&mark(index, 4711)));
-            assert_eq!(revision_in(&body), Some(4711));
+            assert_eq!(revisions_in(&body), [4711]);
         }
     }
 }

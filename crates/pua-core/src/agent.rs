@@ -130,13 +130,13 @@ impl UserAgent {
                 .received(now, &mut self.core, &mut self.subscriber, flow, &message);
             return;
         };
-        let Ok(essentials) = message.essentials() else {
+        let Ok(key) = message.response_key() else {
             self.core.counters.malformed += 1;
             return;
         };
         // RFC 3261 §18.1.2, §8.1.3.3: one Via, and it is ours.
-        let via = &essentials.top_via;
-        let ours = self.core.is_our_name(via.sent_by) && message.headers.vias().nth(1).is_none();
+        let via = &key.top_via;
+        let ours = self.core.is_our_name(via.sent_by) && key.is_last_hop;
         let Some(branch) = via.branch.filter(|_| ours) else {
             self.core.counters.stray_responses += 1;
             return;
@@ -144,7 +144,7 @@ impl UserAgent {
         match self
             .core
             .clients
-            .receive(now, branch, essentials.cseq.method.as_str(), status.code)
+            .receive(now, branch, key.cseq.method.as_str(), status.code)
         {
             Arrived::Final { owner, hop } => {
                 let counters = &mut self.core.counters;
@@ -210,9 +210,13 @@ impl UserAgent {
     /// Timers of the client transactions.
     fn transaction_elapsed(&mut self, now: Instant, elapsed: Elapsed) {
         match elapsed {
-            Elapsed::Retransmit(transmit) => {
+            Elapsed::Retransmit { owner, transmit } => {
                 self.core.counters.retransmissions += 1;
                 self.core.outputs.push_back(Output::Transmit(transmit));
+                let owner = Owner::from(owner);
+                if owner.role == Role::Publisher {
+                    self.epa.retransmitted(now, &mut self.core, owner);
+                }
             }
             Elapsed::TimedOut { owner, hop } => {
                 self.core.counters.timeouts += 1;
@@ -304,6 +308,9 @@ impl UserAgent {
         all.push(gauge("client_transactions", self.core.clients.pending()));
         all.push(gauge("server_transactions", self.uas.transactions()));
         all.push(gauge("paced", self.core.hops.paced()));
+        all.push(gauge("window_waiting", self.core.hops.held_back()));
+        all.push(gauge("window_smallest", self.core.hops.smallest_window()));
+        all.push(gauge("window_under_way", self.core.hops.under_way()));
         all
     }
 

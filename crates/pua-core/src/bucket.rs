@@ -8,6 +8,8 @@ use crate::config::Pacing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
     Open,
+    /// Not before something that is under way is over.
+    Full,
     /// Not before then.
     ClosedUntil(Instant),
 }
@@ -39,5 +41,11 @@ impl Bucket {
         }
         self.theoretical = theoretical;
         Gate::Open
+    }
+
+    /// One goes whatever the rate: those after it make up for it, up to a second of them.
+    pub(crate) fn overdraw(&mut self, now: Instant) {
+        let most = now + self.burst + Duration::from_secs(1);
+        self.theoretical = (self.theoretical.max(now) + self.per_request).min(most);
     }
 }

@@ -58,13 +58,18 @@ impl Default for Limits {
 }
 
 /// How fast the user agent sends what it sends by itself: refreshes, recovery, retries. What an
-/// application asks goes first and is not held back.
+/// application asks goes first, and is held back only by a window that is full.
 #[derive(Clone, Debug)]
 pub struct Pacing {
     /// Requests per second and next hop.
     pub rate: u32,
     /// Requests that may go out at once after a quiet time.
     pub burst: u32,
+    /// Requests that may be on their way to one next hop at once, an application's included: at
+    /// least so many, however far behind the server is.
+    pub window_floor: u32,
+    /// And at most so many, however fast it answers.
+    pub window_ceiling: u32,
     /// The shortest time between two PUBLISHes with new state of one publication; changes in
     /// between replace each other.
     pub min_interval: Duration,
@@ -75,6 +80,8 @@ impl Default for Pacing {
         Pacing {
             rate: 1000,
             burst: 50,
+            window_floor: 4,
+            window_ceiling: 1000,
             min_interval: Duration::ZERO,
         }
     }

@@ -64,6 +64,11 @@ impl Core {
         self.config = config;
     }
 
+    /// The Call-ID of the requests of the publication with this key.
+    pub(crate) fn call_id_of(&self, key: u64) -> Arc<str> {
+        Arc::from(self.random.identity_of(key).call_id())
+    }
+
     /// `host:port` for the Via of a request that leaves by `transport` from `source`
     /// (RFC 3261 §18.1.1): where we listen, so that a response without the connection finds us.
     pub(crate) fn sent_by(&mut self, transport: Transport, source: IpAddr) -> Arc<str> {

@@ -42,6 +42,7 @@ mod core;
 mod counters;
 mod epa;
 mod failure;
+mod interned;
 mod next_hop;
 mod next_hops;
 mod output;
@@ -56,6 +57,7 @@ mod schedule;
 mod subscriber;
 mod uas;
 mod view;
+mod window;
 
 pub use agent::UserAgent;
 pub use command::{

@@ -1,6 +1,7 @@
 //! One next hop: its addresses and which of them answers, how fast it may be sent to, and whether
 //! it is up (RFC 3263 §4.3, RFC 3261 §21.5.4).
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::config::Pacing;
 use crate::output::ResolveError;
 use crate::paced::PacedQueue;
 use crate::schedule::{Patience, back_off};
+use crate::window::Window;
 
 /// How long an address that did not answer is passed over while there are others.
 const DEAD_FOR: Duration = Duration::from_secs(60);
@@ -32,6 +34,8 @@ const ADDRESSES: usize = 16;
 const DOWN_AFTER: u32 = 5;
 /// So many 412s in a row mean that the server has lost its state.
 const FORGOTTEN_AFTER: u32 = 3;
+/// What the server would lose so soon is sent whatever the paced rate.
+const PRESSING: Duration = Duration::from_secs(10);
 /// Packages of which the server's least Expires is remembered.
 const MINIMA: usize = 32;
 
@@ -111,6 +115,12 @@ pub(crate) struct NextHop {
     /// Who waits to be sent at the paced rate.
     pub(crate) paced: PacedQueue,
     bucket: Bucket,
+    /// How many requests may be on their way to it.
+    pub(crate) window: Window,
+    /// Presentities with something to send, for which the window has had no room.
+    pub(crate) ready: VecDeque<u32>,
+    /// It is to be looked at in this turn.
+    pub(crate) awake: bool,
     failures: u32,
     probe_at: Option<Instant>,
     forgotten: u32,
@@ -137,6 +147,9 @@ impl NextHop {
             waiting: Vec::new(),
             paced: PacedQueue::default(),
             bucket: Bucket::new(now, pacing),
+            window: Window::new(pacing),
+            ready: VecDeque::new(),
+            awake: false,
             failures: 0,
             probe_at: None,
             forgotten: 0,
@@ -357,6 +370,16 @@ impl NextHop {
         }
     }
 
+    /// Whether nobody needs it any more.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.users == 0
+            && self.waiting.is_empty()
+            && self.paced.is_empty()
+            && self.ready.is_empty()
+            && self.window.under_way() == 0
+            && !self.awake
+    }
+
     /// Whether who waits for addresses can go on.
     pub(crate) fn is_resolved(&self) -> bool {
         matches!(self.addresses, Addresses::Known { .. } | Addresses::Failed { .. })
@@ -439,14 +462,23 @@ impl NextHop {
         self.swept = false;
     }
 
-    /// Whether one that waits in `paced` may go now; takes its share of the rate if so.
-    pub(crate) fn gate(&mut self, now: Instant) -> Gate {
+    /// Whether one that waits in `paced` may go now; takes its share of the rate if so. `by`: when
+    /// the server loses what is to be refreshed; what would not live to see its turn is held back
+    /// by the window alone.
+    pub(crate) fn gate(&mut self, now: Instant, by: Instant) -> Gate {
         if let Some(at) = self.probe_at {
             if at > now {
                 return Gate::ClosedUntil(at);
             }
             // One look; the next not before this one is answered, or timer F has ended it.
             self.probe_at = Some(now + Duration::from_secs(32));
+            return Gate::Open;
+        }
+        if !self.window.has_room() || !self.ready.is_empty() {
+            return Gate::Full;
+        }
+        if by > now && by < now + PRESSING {
+            self.bucket.overdraw(now);
             return Gate::Open;
         }
         self.bucket.take(now)
@@ -456,6 +488,7 @@ impl NextHop {
     pub(crate) fn configure(&mut self, now: Instant, pacing: &Pacing) {
         self.sessions.clear();
         self.bucket = Bucket::new(now, pacing);
+        self.window.configure(pacing);
         // Listening addresses may differ: ask for sources anew.
         if self.is_resolved() {
             self.used = self.peek().map(|hop| hop.addr.ip()).or(self.used);

@@ -58,6 +58,8 @@ pub(crate) struct NextHops {
     quiet: Vec<(SocketAddr, Instant)>,
     /// When paced requests of a hop may go on.
     due: DueTimes,
+    /// Those that are to be looked at in this turn.
+    awake: Vec<u32>,
     /// At so many the unused ones are forgotten.
     most: usize,
 }
@@ -73,6 +75,7 @@ impl NextHops {
             asked: HashMap::new(),
             quiet: Vec::new(),
             due: DueTimes::new(now),
+            awake: Vec::new(),
             most: HOPS,
         }
     }
@@ -127,7 +130,7 @@ impl NextHops {
         let unused: Vec<usize> = self
             .hops
             .iter()
-            .filter(|(_, hop)| hop.users == 0 && hop.waiting.is_empty() && hop.paced.is_empty())
+            .filter(|(_, hop)| hop.is_unused())
             .map(|(index, _)| index)
             .collect();
         for index in unused {
@@ -261,8 +264,23 @@ impl NextHops {
         self.due.set(index, at);
     }
 
-    /// A hop whose paced queue may go on.
+    /// Has it looked at in this turn, when what goes on now is done.
+    pub(crate) fn wake(&mut self, index: u32) {
+        if let Some(hop) = self.hops.get_mut(index as usize)
+            && !std::mem::replace(&mut hop.awake, true)
+        {
+            self.awake.push(index);
+        }
+    }
+
+    /// A hop that may have something to send.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<u32> {
+        if let Some(index) = self.awake.pop() {
+            if let Some(hop) = self.hops.get_mut(index as usize) {
+                hop.awake = false;
+            }
+            return Some(index);
+        }
         self.due.pop(now)
     }
 
@@ -280,6 +298,23 @@ impl NextHops {
     /// How many requests wait for the paced rate.
     pub(crate) fn paced(&self) -> usize {
         self.hops.iter().map(|(_, hop)| hop.paced.len()).sum()
+    }
+
+    /// How many presentities wait for room in a window.
+    pub(crate) fn held_back(&self) -> usize {
+        self.hops.iter().map(|(_, hop)| hop.ready.len()).sum()
+    }
+
+    /// The smallest window of a hop that is in use; 0: none is.
+    pub(crate) fn smallest_window(&self) -> usize {
+        let used = self.hops.iter().filter(|(_, hop)| hop.users > 0);
+        used.map(|(_, hop)| hop.window.size() as usize).min().unwrap_or(0)
+    }
+
+    /// How many requests count in the windows.
+    pub(crate) fn under_way(&self) -> usize {
+        let under_way = self.hops.iter().map(|(_, hop)| hop.window.under_way() as usize);
+        under_way.sum()
     }
 }
 

@@ -60,6 +60,11 @@ impl PacedQueue {
         self.places.peek().map(|place| place.ticket)
     }
 
+    /// By when it should go.
+    pub(crate) fn front_by(&self) -> Option<Instant> {
+        self.places.peek().map(|place| place.by)
+    }
+
     /// Takes the next one out.
     pub(crate) fn pop_front(&mut self) {
         self.places.pop();

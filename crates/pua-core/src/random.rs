@@ -4,19 +4,53 @@ use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
+use sha2::{Digest, Sha256};
 
 /// A source of identifiers and of jitter, seeded once from the system's random source.
 pub(crate) struct Random {
     source: StdRng,
     slot: u8,
+    /// What the identities of publications are derived from; nobody else knows it.
+    secret: [u8; 32],
+}
+
+/// Call-ID and From tag of one publication's requests, as text.
+pub(crate) struct Identity {
+    call_id: [u8; 32],
+    from_tag: [u8; 18],
+}
+
+impl Identity {
+    /// 128 bits that nobody can guess, and no host name (RFC 3261 §8.1.1.4).
+    pub(crate) fn call_id(&self) -> &str {
+        std::str::from_utf8(&self.call_id).unwrap_or_default()
+    }
+
+    /// The engine's slot and 64 such bits (RFC 3261 §19.3 asks for 32).
+    pub(crate) fn from_tag(&self) -> &str {
+        std::str::from_utf8(&self.from_tag).unwrap_or_default()
+    }
+}
+
+/// Writes bytes as hexadecimal digits, as far as there is room.
+fn hex<'a>(bytes: impl Iterator<Item = &'a u8>, out: &mut [u8]) {
+    for (byte, digits) in bytes.zip(out.chunks_exact_mut(2)) {
+        for (digit, nibble) in digits.iter_mut().zip([byte >> 4, byte & 15]) {
+            *digit = if nibble < 10 {
+                b'0' + nibble
+            } else {
+                b'a' - 10 + nibble
+            };
+        }
+    }
 }
 
 impl Random {
     pub(crate) fn new(seed: [u8; 32], slot: u8) -> Self {
-        Random {
-            source: StdRng::from_seed(seed),
-            slot,
-        }
+        let mut source = StdRng::from_seed(seed);
+        let mut secret = [0; 32];
+        source.fill_bytes(&mut secret);
+        Random { source, slot, secret }
     }
 
     /// A seed for another source.
@@ -24,6 +58,24 @@ impl Random {
         let mut seed = [0; 32];
         self.source.fill_bytes(&mut seed);
         seed
+    }
+
+    /// Call-ID and From tag of the publication with this key. They follow from the key and from
+    /// the seed of this life, so that none of a million has to be kept, and none of an earlier
+    /// life is used again (R3903-13, R3261-032).
+    pub(crate) fn identity_of(&self, key: u64) -> Identity {
+        let digest = Sha256::new()
+            .chain_update(self.secret)
+            .chain_update(key.to_be_bytes())
+            .finalize();
+        let mut identity = Identity {
+            call_id: [b'0'; 32],
+            from_tag: [b'0'; 18],
+        };
+        hex(digest.iter(), &mut identity.call_id);
+        let tag = std::iter::once(&self.slot).chain(digest.iter().skip(16));
+        hex(tag, &mut identity.from_tag);
+        identity
     }
 
     /// 128 random bits, and no host name (RFC 3261 §8.1.1.4).
@@ -65,4 +117,23 @@ pub(crate) fn bits_of_tag(tag: &str) -> Option<u64> {
 /// The number in a tag of [`Random::tag_of`]; that the tag is ours is for the caller to see.
 pub(crate) fn index_of_tag(tag: &str) -> Option<u32> {
     u32::from_str_radix(tag.get(18..)?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R3261-032: one for each key and life, and of the form that the engine's slot can be read.
+    #[test]
+    fn r3261_032_identities() {
+        let (one, other) = (Random::new([1; 32], 7), Random::new([2; 32], 7));
+        let (a, b, c) = (one.identity_of(1), one.identity_of(2), other.identity_of(1));
+        assert_eq!(a.call_id(), one.identity_of(1).call_id());
+        for (x, y) in [(&a, &b), (&a, &c), (&b, &c)] {
+            assert_ne!(x.call_id(), y.call_id());
+            assert_ne!(x.from_tag(), y.from_tag());
+        }
+        assert!(a.from_tag().starts_with("07") && a.from_tag().len() == 18);
+        assert!(a.call_id().bytes().all(|b| b.is_ascii_hexdigit()) && a.call_id().len() == 32);
+    }
 }

@@ -2,7 +2,7 @@
 
 use sip_wire::{HeaderName, Method, Printer};
 
-use crate::command::Document;
+use crate::publication::HeldDocument;
 
 /// The largest datagram that IP can carry, less its own headers.
 pub(crate) const DATAGRAM: usize = 65_507;
@@ -36,7 +36,7 @@ pub(crate) struct PublishRequest<'a> {
     pub(crate) user_agent: &'a str,
     /// Complete rows of the application.
     pub(crate) headers: &'a str,
-    pub(crate) document: Option<&'a Document>,
+    pub(crate) document: Option<&'a HeldDocument>,
 }
 
 impl PublishRequest<'_> {

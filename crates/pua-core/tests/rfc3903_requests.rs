@@ -441,6 +441,7 @@ fn r3261_031_032_identifiers() {
         assert!(tag.len() >= 16 && call_id.len() >= 32 && !call_id.contains('@'));
         assert_eq!(sent.header("To").map(|to| to.contains("tag=")), Some(false));
         assert!(seen.insert(tag) && seen.insert(call_id));
+        bed.ok(&sent, "t", 60);
     }
 }
 

@@ -469,9 +469,7 @@ fn r3903_75_lost_state_is_restored_at_the_paced_rate() {
     for n in 0..500 {
         bed.publish(&format!("sip:u{n}@example.com"), BODY, 36_000);
     }
-    for sent in bed.take_all() {
-        bed.ok(&sent, "t", 3600);
-    }
+    bed.ok_all("t", 3600);
     bed.run_to(1_000);
     // The first three to find out do so by what an application asks.
     for n in 0..3 {

@@ -44,9 +44,7 @@ fn r3903_32_jitter() {
     for n in 0..1000 {
         bed.publish(&format!("sip:u{n}@example.com"), BODY, 36_000);
     }
-    for sent in bed.take_all() {
-        bed.ok(&sent, "t", 3600);
-    }
+    bed.ok_all("t", 3600);
     let mut minutes = std::collections::BTreeMap::new();
     for _ in 0..1000 {
         let sent = bed.run_to_next(3_100_000);

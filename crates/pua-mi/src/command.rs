@@ -143,10 +143,21 @@ pub struct Publish {
     pub extra_headers: Option<ExtraHeaders>,
     /// Where to send the PUBLISH instead of the configured next hop (a sip or sips URI).
     pub outbound_proxy: Option<String>,
+    /// What becomes of it when the daemon stops; `None`: what was said before, or the configuration says.
+    pub on_stop: Option<OnStop>,
     /// When to answer.
     pub wait: Wait,
     /// How long the caller waits for the final response.
     pub timeout: Duration,
+}
+
+/// What becomes of a publication when the daemon stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStop {
+    /// It stays at the server until its time there is over.
+    Keep,
+    /// It is withdrawn.
+    Remove,
 }
 
 /// What `pua:list` shall show.

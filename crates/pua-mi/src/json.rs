@@ -31,9 +31,11 @@ pub(crate) struct Document<'a> {
 /// Reads a document. `answerable`: whether the transport can carry an answer, given the document's own `reply_name`.
 /// `None`: it is no JSON.
 pub(crate) fn read(bytes: &[u8], answerable: impl Fn(Option<&str>) -> bool) -> Option<Document<'_>> {
+    // Once for the whole, instead of once for each string.
+    let text = std::str::from_utf8(bytes).ok()?;
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
-        let mut parsed: Parsed<'_> = serde_json::from_slice(bytes).ok()?;
+        let mut parsed: Parsed<'_> = serde_json::from_str(text).ok()?;
         let reply_name = parsed.reply_name.take();
         let (id, call) = parsed.into_call(answerable(reply_name.as_deref()));
         return Some(Document {
@@ -43,7 +45,7 @@ pub(crate) fn read(bytes: &[u8], answerable: impl Fn(Option<&str>) -> bool) -> O
             reply_name,
         });
     }
-    let Batch { parsed, surplus } = serde_json::from_slice(bytes).ok()?;
+    let Batch { parsed, surplus } = serde_json::from_str(text).ok()?;
     let reply_name = parsed.iter().find_map(|one| one.reply_name.clone());
     let answerable = answerable(reply_name.as_deref());
     let mut document = Document {

@@ -13,6 +13,7 @@ const PUBLISH: &[Param] = &[
     P::Body,
     P::Id,
     P::OutboundProxy,
+    P::OnStop,
     P::Wait,
     P::Timeout,
 ];
@@ -70,6 +71,7 @@ const PUBLISH_RECIPES: &[&[Param]] = &[
         P::ExtraHeaders,
         P::Id,
         P::OutboundProxy,
+        P::OnStop,
         P::Wait,
         P::Timeout,
     ],
@@ -85,6 +87,7 @@ const KAMAILIO_PUBLISH: &[Param] = &[
     P::OutboundProxy,
     P::ExtraHeaders,
     P::Body,
+    P::OnStop,
     P::Wait,
     P::Timeout,
 ];

@@ -89,10 +89,11 @@ pub(crate) enum Param {
     Kind,
     ChangedOnly,
     Snapshot,
+    OnStop,
 }
 
 impl Param {
-    const COUNT: usize = 30;
+    const COUNT: usize = 31;
 
     /// The name by which it is given.
     pub(crate) const fn name(self) -> &'static str {
@@ -127,6 +128,7 @@ impl Param {
             Self::Kind => "kind",
             Self::ChangedOnly => "changed_only",
             Self::Snapshot => "snapshot",
+            Self::OnStop => "on_stop",
         }
     }
 
@@ -134,7 +136,13 @@ impl Param {
     pub(crate) const fn is_ours(self) -> bool {
         matches!(
             self,
-            Self::Id | Self::OutboundProxy | Self::Wait | Self::Timeout | Self::Members | Self::Raw
+            Self::Id
+                | Self::OutboundProxy
+                | Self::OnStop
+                | Self::Wait
+                | Self::Timeout
+                | Self::Members
+                | Self::Raw
         )
     }
 }

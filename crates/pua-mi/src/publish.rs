@@ -8,7 +8,7 @@ use event_packages::Package;
 use sip_wire::ExtraHeaders;
 
 use crate::check;
-use crate::command::{Command, Lifetime, Name, Publish, Wait};
+use crate::command::{Command, Lifetime, Name, OnStop, Publish, Wait};
 use crate::methods::{Method, Misfit, Verb};
 use crate::params::{Arg, Param, Params, Slots};
 use crate::{Dialect, MiError};
@@ -122,6 +122,7 @@ pub(crate) fn from_slots(
         return Err(reader.bad("outbound proxy", proxy));
     }
     let id = reader.id(&mut slots)?;
+    let on_stop = reader.on_stop(&mut slots)?;
     let wait = match method.verb {
         Verb::KamailioSendPublish => Wait::Accepted,
         _ => reader.wait(&mut slots, Wait::Final)?,
@@ -139,6 +140,7 @@ pub(crate) fn from_slots(
         etag,
         extra_headers,
         outbound_proxy: outbound_proxy.map(Cow::into_owned),
+        on_stop,
         wait,
         timeout,
     })))
@@ -359,6 +361,16 @@ impl Reader {
             Some("accepted") => Ok(Wait::Accepted),
             Some("none") => Ok(Wait::None),
             Some(_) => Err(MiError::new(400, "Bad wait parameter: final, accepted or none")),
+        }
+    }
+
+    /// What becomes of it when the daemon stops.
+    fn on_stop(self, slots: &mut Slots<'_>) -> Result<Option<OnStop>, MiError> {
+        match self.text(slots.take(Param::OnStop), Param::OnStop)?.as_deref() {
+            None | Some("" | ".") => Ok(None),
+            Some("keep") => Ok(Some(OnStop::Keep)),
+            Some("remove") => Ok(Some(OnStop::Remove)),
+            Some(_) => Err(MiError::new(400, "Bad on_stop parameter: keep or remove")),
         }
     }
 

@@ -141,7 +141,7 @@ impl Server {
         }
         while let Some(elapsed) = self.clients.poll(now) {
             match elapsed {
-                Elapsed::Retransmit(transmit) => self.transmit(transmit),
+                Elapsed::Retransmit { transmit, .. } => self.transmit(transmit),
                 Elapsed::TimedOut { owner, .. } => self.notify_answered(now, owner, None),
             }
         }

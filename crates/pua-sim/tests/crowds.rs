@@ -208,7 +208,7 @@ fn pacing(rate: u32, burst: u32) -> Pacing {
     Pacing {
         rate,
         burst,
-        min_interval: Duration::ZERO,
+        ..Pacing::default()
     }
 }
 

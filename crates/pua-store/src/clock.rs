@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::time::{ClockId, clock_gettime};
 
 /// How far the wall clock may drift away from the line before a new one begins, in milliseconds.
-const JUMP: i64 = 1000;
+const JUMP: u64 = 1000;
 
 /// The clocks at one moment.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl ClockLine {
     #[must_use]
     pub fn fits(&self, reading: &Reading) -> bool {
         let offset = reading.wall.saturating_sub(reading.since_boot);
-        self.boot == reading.boot && offset.saturating_sub(self.offset).abs() <= JUMP
+        self.boot == reading.boot && offset.abs_diff(self.offset) <= JUMP
     }
 
     /// An instant as it is stored, in milliseconds.

@@ -64,7 +64,9 @@ impl Trouble {
             Trouble::Unopenable => {
                 "see that the directory of store.url exists and belongs to the daemon's user"
             }
-            Trouble::Io => "look into the system's log for errors of the disk",
+            Trouble::Io => {
+                "look for errors of the disk in the system's log, and whether a quota or a limit of the size of files applies"
+            }
             Trouble::Corrupt => {
                 "keep a copy, then run `pua store check FILE`; a backup or an empty file makes it start again"
             }

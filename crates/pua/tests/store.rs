@@ -3,9 +3,16 @@
 
 mod common;
 
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use common::{Daemon, Server, configuration, directory, presence, receive, request, run_to_end, send};
+use common::{
+    Daemon, PATIENCE, Server, configuration, directory, presence, receive, request, run_to_end, send,
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -49,6 +56,187 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     assert!(shown.to_string().contains("<presence/>"), "{shown}");
 }
 
+/// Grants everything until it is dropped; how many it has granted.
+struct Granting {
+    ended: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Granting {
+    fn start(server: &Server) -> Granting {
+        let udp = server.udp.try_clone().unwrap();
+        udp.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let server = Server {
+            udp,
+            tcp: server.tcp.try_clone().unwrap(),
+        };
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = ended.clone();
+        let thread = std::thread::spawn(move || {
+            let mut number = 0;
+            while !end.load(Ordering::Relaxed) {
+                if server.udp.peek(&mut [0; 8]).is_ok() {
+                    number += 1;
+                    server.grant(&format!("tag{number}"));
+                }
+            }
+        });
+        Granting {
+            ended,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Granting {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn is_failed(daemon: &Daemon) -> bool {
+    let told = daemon.call("get_statistics", json!({"statistics": ["store:failed"]}));
+    told["result"]["store:failed"] == 1
+}
+
+fn readiness(daemon: &Daemon) -> String {
+    let address = daemon.ready["http"][0].as_str().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    common::write(
+        &mut stream,
+        "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_full_disk_is_told_what_is_held_is_refreshed_and_all_is_written_when_there_is_room() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "");
+    let mut daemon = Daemon::start_limited(directory, &text, 300);
+    let granting = Granting::start(&server);
+    let body = format!("<presence>{}</presence>", "x".repeat(600));
+    let mut acknowledged = Vec::new();
+    let refused = (0..1000).find_map(|number| {
+        let user = format!("user{number}");
+        let answer = daemon.call("pua_publish", presence(&user, &body));
+        match answer["error"]["code"].as_i64() {
+            None => acknowledged.push(user),
+            Some(code) => return Some((code, answer, user)),
+        }
+        None
+    });
+    let (code, answer, user) = refused.expect("the disk is full");
+    assert_eq!(code, 503, "{answer}");
+    assert!(answer.to_string().contains("pua.db"), "{answer}");
+    assert!(acknowledged.len() > 3, "{acknowledged:?}");
+    // From now on what would change something is refused, and the reason told.
+    let answer = daemon.call("pua_publish", presence("late", &body));
+    assert_eq!(answer["error"]["message"], "Store cannot be written", "{answer}");
+    assert!(
+        answer["error"]["data"]
+            .as_str()
+            .unwrap()
+            .contains("limit of the size of files"),
+        "{answer}"
+    );
+    assert!(is_failed(&daemon));
+    assert!(readiness(&daemon).starts_with("HTTP/1.1 503"));
+    let refreshed = daemon.call(
+        "pua:refresh",
+        json!({"presentity_uri": format!("sip:{}@example.com", acknowledged[0]), "event_package": "presence"}),
+    );
+    assert_eq!(refreshed["result"]["code"], 200, "{refreshed}");
+
+    daemon.unlimit();
+    let start = Instant::now();
+    while is_failed(&daemon) {
+        assert!(start.elapsed() < PATIENCE, "it does not recover");
+    }
+    assert!(readiness(&daemon).starts_with("HTTP/1.1 200"));
+    let answer = daemon.call("pua_publish", presence("late", &body));
+    assert!(answer["result"].is_object(), "{answer}");
+    acknowledged.push("late".to_owned());
+    // What was done when the disk was full has been written since.
+    acknowledged.push(user);
+    daemon.signal(Signal::SIGKILL);
+    daemon.wait();
+    daemon.again();
+    let mut held: Vec<String> = listed(&daemon)
+        .iter()
+        .map(|held| held["presentity"].as_str().unwrap().to_owned())
+        .collect();
+    held.sort_unstable();
+    let mut expected: Vec<String> = acknowledged
+        .iter()
+        .map(|user| format!("sip:{user}@example.com"))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(held, expected);
+    drop(granting);
+}
+
+#[test]
+fn numbers_of_events_go_on_growing_and_a_cursor_of_before_is_a_gap() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "");
+    let mut daemon = Daemon::start_in(directory, &text);
+    publish(&daemon, &server, "alice", "tag1");
+    let (last, cursor) = first_event(&daemon, "");
+    daemon.signal(Signal::SIGKILL);
+    daemon.wait();
+    daemon.again();
+    let (number, _) = first_event(&daemon, "");
+    assert!(number > last, "{number} after {last}");
+    let told = events(&daemon, &format!("?cursor={cursor}"), "snapshot_end");
+    assert!(
+        told.contains(r#""type":"gap""#) && told.contains(r#""reason":"restart""#),
+        "{told}"
+    );
+    assert!(told.contains("sip:alice@example.com"), "{told}");
+}
+
+/// The stream of events up to the first one with this text.
+fn events(daemon: &Daemon, query: &str, until: &str) -> String {
+    let address = daemon.ready["http"][0].as_str().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    common::write(
+        &mut stream,
+        &format!("GET /v1/events{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    );
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    while !text.contains(until) || !text.ends_with('\n') {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "{text}");
+        text += std::str::from_utf8(&buffer[..count]).unwrap();
+    }
+    text
+}
+
+/// Number and cursor of the end of a snapshot.
+fn first_event(daemon: &Daemon, query: &str) -> (u64, String) {
+    let text = events(daemon, query, "snapshot_end");
+    let line = text
+        .lines()
+        .find(|line| line.contains(r#""type":"snapshot_end""#))
+        .unwrap();
+    let event: Value = serde_json::from_str(line.strip_prefix("data: ").unwrap()).unwrap();
+    (
+        event["seq"].as_u64().unwrap(),
+        event["cursor"].as_str().unwrap().to_owned(),
+    )
+}
+
 #[test]
 fn a_second_daemon_on_the_same_store_is_refused() {
     let server = Server::start();
@@ -67,4 +255,30 @@ fn a_second_daemon_on_the_same_store_is_refused() {
     );
     assert!(told.contains("store.url"), "{told}");
     std::fs::remove_dir_all(other).unwrap();
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_told_with_what_to_do() {
+    let server = Server::start();
+    for (make, told) in [
+        ("", "No such file or directory"),
+        (
+            "this is no database, whatever its name may say; it is long enough to be one",
+            "not a database",
+        ),
+    ] {
+        let directory = directory();
+        let text = if make.is_empty() {
+            stored(&directory, &server, "").replace("pua.db", "nowhere/pua.db")
+        } else {
+            std::fs::write(directory.join("pua.db"), make.repeat(100)).unwrap();
+            stored(&directory, &server, "")
+        };
+        let output = run_to_end(&directory, &text);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        assert!(error.contains("store.url: ") && error.contains(told), "{error}");
+        assert!(error.contains("hint: "), "{error}");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

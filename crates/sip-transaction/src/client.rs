@@ -156,7 +156,12 @@ pub enum Arrived {
 #[derive(Debug)]
 pub enum Elapsed {
     /// Timer E: send the same bytes again.
-    Retransmit(Transmit),
+    Retransmit {
+        /// The owner's name of the transaction.
+        owner: u64,
+        /// The request.
+        transmit: Transmit,
+    },
     /// Timer F: no final response within 64·T1. The transaction is over.
     TimedOut {
         /// The owner's name of the transaction.
@@ -375,12 +380,14 @@ impl ClientTransactions {
                     };
                     *at = (*at + *interval).max(now + self.timers.t1 / 2);
                     self.due.set(index, (*at).min(*fails_at));
-                    return Some(Elapsed::Retransmit(Transmit {
+                    let transmit = Transmit {
                         hop,
                         local: *local,
                         connection: *connection,
                         bytes: request.clone(),
-                    }));
+                    };
+                    let owner = entry.owner;
+                    return Some(Elapsed::Retransmit { owner, transmit });
                 }
                 Some(at) => self.due.set(index, (*at).min(*fails_at)),
                 None => self.due.set(index, *fails_at),

@@ -36,7 +36,11 @@ impl<'a> Host<'a> {
         // The underscore is in no grammar and in many host names.
         let legal = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_');
         let at = text.bytes().position(|c| !legal(&c)).unwrap_or(text.len());
-        if at < text.len() || text.is_empty() || text.starts_with(['.', '-']) || text.contains("..") {
+        if at < text.len()
+            || text.is_empty()
+            || text.starts_with(['.', '-'])
+            || text.as_bytes().windows(2).any(|pair| pair == b"..")
+        {
             return Err(FaultKind::Host.at(at));
         }
         Ok(Host::Name(text))
@@ -63,8 +67,10 @@ impl<'a> Host<'a> {
     /// §25.1).
     pub(crate) fn parse_with_port(text: &'a str) -> Result<(Host<'a>, Option<u16>), Fault> {
         let after_host = match text.strip_prefix('[') {
-            Some(_) => text.find(']').map(|at| at + 1).ok_or(FaultKind::Unclosed.at(0))?,
-            None => text.find(':').unwrap_or(text.len()),
+            Some(_) => memchr::memchr(b']', text.as_bytes())
+                .map(|at| at + 1)
+                .ok_or(FaultKind::Unclosed.at(0))?,
+            None => memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len()),
         };
         let (host, rest) = text.split_at_checked(after_host).unwrap_or((text, ""));
         let port = match trim(rest.as_bytes()) {

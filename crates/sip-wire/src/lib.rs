@@ -52,7 +52,7 @@ pub use frame::{Frame, FrameError, FrameErrorKind, Framer};
 pub use header_name::HeaderName;
 pub use headers::Headers;
 pub use host::Host;
-pub use message::{Essentials, Limits, Message};
+pub use message::{Essentials, Limits, Message, ResponseKey};
 pub use params::{Param, Params};
 pub use print::{Printer, reason_phrase};
 pub use start_line::{Method, RequestLine, StartLine, StatusLine};

@@ -79,6 +79,17 @@ pub struct Essentials<'a> {
     pub max_forwards: Option<u8>,
 }
 
+/// What decides to which client transaction a response belongs (RFC 3261 §17.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponseKey<'a> {
+    /// The first Via.
+    pub top_via: Via<'a>,
+    /// CSeq.
+    pub cseq: CSeq<'a>,
+    /// Whether there is no other Via: the response is for whoever made the first (§8.1.3.3).
+    pub is_last_hop: bool,
+}
+
 /// The head of a message, split.
 pub(crate) struct Head<'a> {
     pub(crate) start: StartLine<'a>,
@@ -378,6 +389,34 @@ impl<'a> Message<'a> {
             call_id,
             cseq,
             max_forwards,
+        })
+    }
+
+    /// What a response is matched by. As [`Message::essentials`], but From, To and Call-ID, which
+    /// have no part in it, only have to be there.
+    ///
+    /// # Errors
+    /// The first fault met: such a response is dropped.
+    pub fn response_key(&self) -> Result<ResponseKey<'a>, Fault> {
+        use HeaderName as H;
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if let Some((name, at)) = self.headers.repeated() {
+            return Err(FaultKind::Repeated(name).at(at));
+        }
+        for name in [H::From, H::To, H::CallId] {
+            self.required(name)?;
+        }
+        let mut vias = self.headers.list(H::Via);
+        let via = vias.next().ok_or(FaultKind::Missing(H::Via).at(0))?;
+        let top_via = Via::parse(via).map_err(|f| self.in_header(H::Via, f))?;
+        let cseq = self.required(H::CSeq)?;
+        let cseq = CSeq::parse(cseq).map_err(|f| self.in_header(H::CSeq, f))?;
+        Ok(ResponseKey {
+            top_via,
+            cseq,
+            is_last_hop: vias.next().is_none(),
         })
     }
 

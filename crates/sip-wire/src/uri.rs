@@ -66,7 +66,7 @@ pub struct Uri<'a> {
 
 /// Splits at the first colon and checks the scheme.
 pub(crate) fn split_scheme(text: &str) -> Result<(&str, &str), Fault> {
-    let (scheme, rest) = text.split_once(':').ok_or(FaultKind::UriScheme.at(0))?;
+    let (scheme, rest) = split_at_byte(text, b':').ok_or(FaultKind::UriScheme.at(0))?;
     let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
     if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Err(FaultKind::UriScheme.at(0));
@@ -76,6 +76,12 @@ pub(crate) fn split_scheme(text: &str) -> Result<(&str, &str), Fault> {
         None if rest.is_empty() => Err(FaultKind::UriScheme.at(text.len())),
         None => Ok((scheme, rest)),
     }
+}
+
+/// What is before and after the first of this ASCII character.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Checks `*( allowed / escaped )`; the error is the offset of the first offence.
@@ -117,15 +123,16 @@ impl<'a> Uri<'a> {
         }
         let (user, password, after_user) = split_userinfo(rest).map_err(|f| f.shifted(base))?;
         let base = base + rest.len() - after_user.len();
-        let host_end = after_user.find([';', '?']).unwrap_or(after_user.len());
+        let host_end = memchr::memchr2(b';', b'?', after_user.as_bytes()).unwrap_or(after_user.len());
         let (host, tail) = after_user.split_at_checked(host_end).unwrap_or((after_user, ""));
         // blanks around the colon are for Via only
-        if let Some(at) = host.find([' ', '\t', '\r', '\n']) {
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        if let Some(at) = host.bytes().position(blank) {
             return Err(FaultKind::Host.at(base + at));
         }
         let (host, port) = Host::parse_with_port(host).map_err(|f| f.shifted(base))?;
         let base = base + host_end;
-        let headers_at = tail.find('?').unwrap_or(tail.len());
+        let headers_at = memchr::memchr(b'?', tail.as_bytes()).unwrap_or(tail.len());
         let (params, headers) = tail.split_at_checked(headers_at).unwrap_or((tail, ""));
         for (at, piece) in pieces(params.strip_prefix(';').unwrap_or_default(), ';') {
             let (name, value) = piece.split_once('=').map_or((piece, None), |(n, v)| (n, Some(v)));
@@ -255,12 +262,10 @@ type UserInfo<'a> = (Option<&'a str>, Option<&'a str>, &'a str);
 
 /// User, password and the rest. An `@` cannot occur unescaped anywhere else in a SIP URI.
 fn split_userinfo(text: &str) -> Result<UserInfo<'_>, Fault> {
-    let Some((userinfo, rest)) = text.split_once('@') else {
+    let Some((userinfo, rest)) = split_at_byte(text, b'@') else {
         return Ok((None, None, text));
     };
-    let (user, password) = userinfo
-        .split_once(':')
-        .map_or((userinfo, None), |(u, p)| (u, Some(p)));
+    let (user, password) = split_at_byte(userinfo, b':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
     if user.is_empty() {
         return Err(FaultKind::UriUser.at(0));
     }

@@ -13,7 +13,7 @@ use crate::failure::{Failure, cleaned_reason};
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output};
 use crate::owner::Owner;
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Exchange, Granted, Last, Operation, Standing, State};
+use crate::publication::{Cause, Exchange, Granted, Operation, Standing, State};
 use crate::record::Change;
 use crate::request::next_cseq;
 use crate::schedule::{Patience, obeyed, refresh_after};
@@ -39,6 +39,16 @@ impl Epa {
         };
         let next_hop = exchange.passage.next_hop(own);
         let verdict = Verdict::of(status.code);
+        let sent_at = exchange.sent_at;
+        if let Some(hop_state) = core.hops.get(next_hop) {
+            match verdict {
+                Verdict::ServerUnavailable => hop_state.window.fell_behind(now, sent_at),
+                _ => {
+                    let trip = now.saturating_duration_since(sent_at);
+                    hop_state.window.answered(trip, core.config.timers.t1);
+                }
+            }
+        }
         // Any answer but 503 shows that the server is there.
         if verdict != Verdict::ServerUnavailable
             && core
@@ -133,11 +143,7 @@ impl Epa {
             hop_state.remembered();
         }
         let reason = cleaned_reason(status.code, status.reason);
-        publication.last = Some(Last {
-            code: status.code,
-            reason: reason.clone(),
-            at: now,
-        });
+        publication.set_last(now, status.code, &reason);
         publication.failures = 0;
         let removal = matches!(operation, Operation::Remove(_));
         if told.is_none() && !removal {
@@ -159,7 +165,7 @@ impl Epa {
             allow_events: None,
             next: Next::Held,
             server: Some(hop),
-            call_id: publication.call_id.clone(),
+            call_id: core.call_id_of(publication.key),
             cseq: publication.cseq,
         };
         if removal {
@@ -189,21 +195,21 @@ impl Epa {
             core.outputs.push_back(Output::Persist(change));
             self.answer(core, index, covered, &outcome);
             self.arm(index);
-            self.release(now, core, index);
+            self.release(core, index);
             return;
         }
         let granted = told.min(asked);
         let kept = match (&etag, &operation) {
             // A tag that cannot be used: the old one stands, and a 412 heals it (R3903-46).
-            (None, Operation::Refresh(old) | Operation::Modify(old)) => Some(old.clone()),
+            (None, Operation::Refresh(old) | Operation::Modify(old)) => Some(Arc::from(&**old)),
             _ => etag,
         };
         let expires_at = sent_at + Duration::from_secs(u64::from(granted));
         publication.granted = Some(Granted {
-            etag: kept.clone(),
+            etag: kept.as_deref().map(Box::from),
             expires: granted,
+            surplus: told - granted,
             expires_at,
-            server_until: sent_at + Duration::from_secs(u64::from(told)),
             revision: covered,
         });
         publication.standing = Standing::Held;
@@ -241,7 +247,7 @@ impl Epa {
         publication.state = State::Published { refresh_at };
         self.answer(core, index, covered, &outcome);
         self.arm(index);
-        self.release(now, core, index);
+        self.release(core, index);
         if behind {
             self.enqueue(now, core, index, Cause::Application);
         }
@@ -257,7 +263,7 @@ impl Epa {
             let ending = publication.ending();
             outcome.next = Next::Ended;
             self.answer(core, index, covered, &outcome);
-            self.end(now, core, index, ending);
+            self.end(core, index, ending);
             return;
         }
         // The application has changed its mind since.
@@ -273,7 +279,7 @@ impl Epa {
         };
         core.outputs.push_back(Output::Persist(change));
         self.answer(core, index, covered, &outcome);
-        self.release(now, core, index);
+        self.release(core, index);
         self.enqueue(now, core, index, Cause::Application);
     }
 
@@ -340,7 +346,7 @@ impl Epa {
                     allow_events: None,
                     next: Next::Ended,
                     server: Some(hop),
-                    call_id: publication.call_id.clone(),
+                    call_id: core.call_id_of(publication.key),
                     cseq: publication.cseq,
                 };
                 self.removed(now, core, index, covered, outcome);
@@ -364,7 +370,7 @@ impl Epa {
                 if !publication.intent.wanted.stands() {
                     // Withdrawn in the meantime, and there is nothing left to withdraw.
                     let ending = publication.ending();
-                    self.end(now, core, index, ending);
+                    self.end(core, index, ending);
                 } else {
                     exchange.operation = Operation::Initial;
                     self.load(now, core, index);
@@ -406,7 +412,7 @@ impl Epa {
         for index in waiting {
             self.enqueue(now, core, index, Cause::Ourselves);
         }
-        self.pump(now, core, next_hop);
+        core.hops.wake(next_hop);
     }
 
     /// 423 (RFC 3903 §5): once more, for longer; the publication still ends when it was to.

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use event_packages::Package;
 use sip_wire::Uri;
 
-use super::{Epa, Presentity, Waiter};
-use crate::command::{CommandId, Document, Lifetime, PublicationName, Publish, Target, Wait};
+use super::{Epa, Waiter};
+use crate::command::{CommandId, Document, Lifetime, Proxy, PublicationName, Publish, Target, Wait};
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
-use crate::publication::{Cause, Ending, Intent, Publication, Standing, State, Wanted};
+use crate::publication::{Cause, Ending, HeldDocument, Intent, Publication, State, Wanted};
 use crate::record::{Change, PublicationRecord};
-use crate::schedule::Patience;
 
 /// The longest that a command may wait for its outcome.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -55,7 +54,6 @@ impl Epa {
                 )?;
                 if let Some(publication) = self.publications.get_mut(index as usize) {
                     publication.intent.wanted = Wanted::Stand { until };
-                    publication.intent.on_stop = publish.on_stop.or(publication.intent.on_stop);
                 }
                 index
             }
@@ -71,18 +69,25 @@ impl Epa {
                     None if takes_no_body(&publish.name.package) => None,
                     None => return Err(Refusal::NoDocument),
                 };
+                let document = document.as_ref();
                 let intent = Intent {
-                    document,
-                    headers: publish.headers,
-                    proxy: publish.proxy,
-                    on_stop: publish.on_stop,
+                    document: document.map(|document| HeldDocument::new(document, &mut self.interned)),
                     wanted: Wanted::Stand { until },
                     revision: 0,
                     document_revision: 1,
                 };
-                self.insert(now, core, key, publish.name, intent)?
+                let index = self.insert(now, core, &key, publish.name, publish.proxy, intent)?;
+                if let Some(publication) = self.publications.get_mut(index as usize) {
+                    publication.set_headers(publish.headers);
+                }
+                index
             }
         };
+        if let Some(publication) = self.publications.get_mut(index as usize)
+            && publish.on_stop.is_some()
+        {
+            publication.unusual().on_stop = publish.on_stop;
+        }
         self.wanted(now, core, index, id, publish.wait, publish.timeout);
         Ok(())
     }
@@ -138,8 +143,8 @@ impl Epa {
             .get(index as usize)
             .and_then(|publication| publication.granted.as_ref())
             .filter(|granted| granted.expires_at > now)
-            .and_then(|granted| granted.etag.as_ref());
-        if held == Some(given) {
+            .and_then(|granted| granted.etag.as_deref());
+        if held == Some(&**given) {
             Ok(())
         } else {
             Err(Refusal::WrongEntityTag)
@@ -154,25 +159,25 @@ impl Epa {
         index: u32,
         document: Option<Document>,
         headers: &Arc<str>,
-        proxy: Option<crate::command::Proxy>,
+        proxy: Option<Proxy>,
     ) -> Result<(), Refusal> {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return Ok(());
         };
         if let Some(proxy) = proxy
-            && publication.intent.proxy.as_ref() != Some(&proxy)
+            && publication.proxy() != Some(&proxy)
         {
             let next_hop = next_hop_for(now, core, &publication.name.presentity, Some(&proxy), None)?;
             core.hops
                 .leave(std::mem::replace(&mut publication.next_hop, next_hop));
-            publication.intent.proxy = Some(proxy);
+            publication.unusual().proxy = Some(proxy);
         }
         if let Some(document) = document {
             publication.intent.document_revision = publication.intent.revision + 1;
-            publication.intent.document = Some(document);
-            publication.intent.headers = headers.clone();
+            publication.replace_document(HeldDocument::new(&document, &mut self.interned));
+            publication.set_headers(headers.clone());
         } else if !headers.is_empty() {
-            publication.intent.headers = headers.clone();
+            publication.set_headers(headers.clone());
         }
         Ok(())
     }
@@ -193,7 +198,7 @@ impl Epa {
         };
         publication.intent.revision += 1;
         core.outputs
-            .push_back(Output::Persist(Change::Put(Box::new(record(publication)))));
+            .push_back(Output::Persist(Change::Put(Box::new(record(core, publication)))));
         match wait {
             Wait::None => {}
             Wait::Accepted => core.outputs.push_back(Output::Reply(id, Reply::Accepted)),
@@ -207,7 +212,7 @@ impl Epa {
                 };
                 let waiter = self.waiters.insert(waiter) as u32;
                 self.waiters_due.set(waiter, deadline);
-                publication.waiters.push(waiter);
+                publication.waiters().push(waiter);
             }
         }
         match publication.state {
@@ -215,7 +220,7 @@ impl Epa {
             State::Waiting { held_off: true, .. } => {
                 if publication.is_over(now) {
                     // At once: in the queue it could be wanted again and go before its time.
-                    self.end(now, core, index, Ending::Removed);
+                    self.end(core, index, Ending::Removed);
                 } else {
                     self.arm(index);
                     self.answer_impatient(now, core, index);
@@ -231,8 +236,9 @@ impl Epa {
         &mut self,
         now: Instant,
         core: &mut Core,
-        key: String,
-        name: PublicationName,
+        key: &str,
+        mut name: PublicationName,
+        proxy: Option<Proxy>,
         intent: Intent,
     ) -> Result<u32, Refusal> {
         if key.starts_with("sips:") {
@@ -240,52 +246,40 @@ impl Epa {
                 "sips needs TLS, which is not supported yet",
             ));
         }
-        let next_hop = next_hop_for(now, core, &name.presentity, intent.proxy.as_ref(), None)?;
-        let slot = match self.by_uri.get(key.as_str()) {
-            Some(slot) => *slot,
-            None => {
-                let key: Box<str> = key.into();
-                let presentity = Presentity {
-                    key: key.clone(),
-                    publications: Default::default(),
-                    busy: None,
-                    queue: Default::default(),
-                };
-                let slot = self.presentities.insert(presentity) as u32;
-                self.by_uri.insert(key, slot);
-                slot
-            }
+        let next_hop = next_hop_for(now, core, &name.presentity, proxy.as_ref(), None)?;
+        let slot = match self.slot_of(key) {
+            Some(slot) => slot,
+            None => self.presentities.insert(key),
         };
-        let publication = Publication {
-            key: self.next_key,
-            name,
-            presentity: slot,
-            next_hop,
-            intent,
-            granted: None,
-            call_id: core.random.call_id(),
-            from_tag: core.random.tag(),
-            cseq: 0,
-            state: State::Refused,
-            waiters: Default::default(),
-            failures: 0,
-            patience: Patience::Outage,
-            standing: Standing::New,
-            last: None,
-            changed_at: None,
-        };
+        name.package = self.interned.share(name.package);
+        let mut publication = Publication::new(self.next_key, name, slot, next_hop, intent);
+        if proxy.is_some() {
+            publication.unusual().proxy = proxy;
+        }
         self.next_key += 1;
         let index = self.publications.insert(publication) as u32;
-        if let Some(presentity) = self.presentities.get_mut(slot as usize) {
+        if let Some(presentity) = self.presentities.get_mut(slot) {
             presentity.publications.push(index);
         }
         Ok(index)
     }
 
+    /// The presentity whose URI has this canonical form.
+    pub(super) fn slot_of(&self, key: &str) -> Option<u32> {
+        self.presentities.find(key, |presentity| {
+            let first = presentity.publications.first();
+            let publication = first.and_then(|index| self.publications.get(*index as usize));
+            publication.is_some_and(|publication| {
+                // Most are written in the canonical form.
+                let written = &*publication.name.presentity;
+                written == key || Uri::parse(written).is_ok_and(|uri| uri.key() == key)
+            })
+        })
+    }
+
     /// The publication of this name, if it is held.
     pub(super) fn find(&self, key: &str, name: &PublicationName) -> Option<u32> {
-        let slot = self.by_uri.get(key)?;
-        let presentity = self.presentities.get(*slot as usize)?;
+        let presentity = self.presentities.get(self.slot_of(key)?)?;
         presentity.publications.iter().copied().find(|index| {
             self.publications
                 .get(*index as usize)
@@ -300,13 +294,9 @@ impl Epa {
             let Some(publication) = self.publications.get_mut(index as usize) else {
                 continue;
             };
-            if let Ok(next_hop) = next_hop_for(
-                now,
-                core,
-                &publication.name.presentity,
-                publication.intent.proxy.as_ref(),
-                None,
-            ) {
+            if let Ok(next_hop) =
+                next_hop_for(now, core, &publication.name.presentity, publication.proxy(), None)
+            {
                 core.hops
                     .leave(std::mem::replace(&mut publication.next_hop, next_hop));
             }
@@ -341,14 +331,14 @@ fn takes_no_body(package: &str) -> bool {
 }
 
 /// The durable form of a publication.
-pub(super) fn record(publication: &Publication) -> PublicationRecord {
+pub(super) fn record(core: &Core, publication: &Publication) -> PublicationRecord {
     let granted = publication.granted.as_ref();
     PublicationRecord {
         key: publication.key,
         name: publication.name.clone(),
-        document: publication.intent.document.clone(),
-        headers: publication.intent.headers.clone(),
-        proxy: publication.intent.proxy.clone(),
+        document: publication.intent.document.as_ref().map(Document::from),
+        headers: publication.headers(),
+        proxy: publication.proxy().cloned(),
         until: match publication.intent.wanted {
             Wanted::Stand { until } => until,
             Wanted::Over { until } => Some(until),
@@ -357,11 +347,11 @@ pub(super) fn record(publication: &Publication) -> PublicationRecord {
         removing: publication.intent.wanted == Wanted::Gone,
         revision: publication.intent.revision,
         document_revision: publication.intent.document_revision,
-        on_stop: publication.intent.on_stop,
+        on_stop: publication.on_stop(),
         published_revision: granted.map_or(0, |granted| granted.revision),
-        etag: granted.and_then(|granted| granted.etag.clone()),
+        etag: granted.and_then(|granted| granted.etag.as_deref().map(Arc::from)),
         expires_at: granted.map(|granted| granted.expires_at),
-        call_id: publication.call_id.clone(),
+        call_id: core.call_id_of(publication.key),
         cseq: publication.cseq,
     }
 }

@@ -9,10 +9,10 @@ use super::{Epa, owner};
 use crate::core::Core;
 use crate::failure::Failure;
 use crate::next_hop::Selection;
-use crate::output::{Output, Unreachable};
+use crate::output::{FailureOrigin, Output, Unreachable};
 use crate::owner::{Owner, next_serial};
 use crate::passage::{GoOn, Passage};
-use crate::publication::{Cause, Exchange, Operation, Standing, State};
+use crate::publication::{Carried, Cause, Exchange, Operation, Standing, State};
 use crate::request::{DATAGRAM, PublishRequest, next_cseq};
 use bytes::Bytes;
 use sip_transaction::{Hop, Transmit, Transport};
@@ -33,11 +33,11 @@ impl Epa {
         }
         let Some(operation) = publication.operation(now) else {
             let ending = publication.ending();
-            self.end(now, core, index, ending);
+            self.end(core, index, ending);
             return;
         };
         if operation.has_body()
-            && let Some(changed_at) = publication.changed_at
+            && let Some(changed_at) = publication.changed_at()
             && changed_at + core.config.pacing.min_interval > now
         {
             let retry_at = changed_at + core.config.pacing.min_interval;
@@ -55,7 +55,7 @@ impl Epa {
             serial,
             expires: 0,
             revision: publication.intent.revision,
-            document: None,
+            document: Carried::Present,
             operation,
             sent: None,
             sent_at: now,
@@ -63,13 +63,7 @@ impl Epa {
             forgotten: false,
         }));
         self.due.clear(index);
-        if let Some(presentity) = self
-            .publications
-            .get(index as usize)
-            .and_then(|p| self.presentities.get_mut(p.presentity as usize))
-        {
-            presentity.busy = Some(index);
-        }
+        self.take_turn(core, index);
         self.load(now, core, index);
         self.attempt(now, core, index, None);
     }
@@ -88,11 +82,7 @@ impl Epa {
             return;
         };
         exchange.revision = publication.intent.revision;
-        exchange.document = if exchange.operation.has_body() {
-            publication.intent.document.clone()
-        } else {
-            None
-        };
+        exchange.document = Carried::Present;
         exchange.expires = match exchange.operation {
             Operation::Remove(_) => 0,
             _ => lifetime(now, until, core.config.default_expires)
@@ -150,11 +140,11 @@ impl Epa {
         publication.state = State::Queued {
             cause: Cause::Application,
         };
-        if let Some(presentity) = self.presentities.get_mut(slot as usize) {
-            presentity.busy = None;
-            presentity.queue.push_front(index);
+        self.end_turn(core, slot, index);
+        if let Some(turn) = self.presentities.begin_turn(slot) {
+            turn.queue.insert(0, index);
         }
-        self.take_turns(now, core, slot);
+        self.hand_over(core, slot);
     }
 
     fn send(
@@ -169,14 +159,14 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
+        let headers = publication.headers();
         let State::Requesting(exchange) = &mut publication.state else {
             return;
         };
         let uri = exchange.passage.request_uri(&publication.name.presentity);
-        let body = exchange
-            .document
-            .as_ref()
-            .map_or(&[][..], |document| &document.body);
+        let document = exchange.carries(publication.intent.document.as_ref());
+        let body = document.map_or(&[][..], |document| &document.body);
+
         let Some(state) = core.hops.get(next_hop) else {
             return;
         };
@@ -185,11 +175,11 @@ impl Epa {
         state
             .sessions
             .write(&mut core.random, "PUBLISH", uri, body, &mut rows);
+        let identity = core.random.identity_of(publication.key);
         let route = state.route.clone();
         let takes_tcp = state.takes_tcp(now);
         let (key, branch) = core.clients.reserve("PUBLISH");
-        let mut message =
-            Vec::with_capacity(640 + rows.len() + publication.intent.headers.len() + body.len());
+        let mut message = Vec::with_capacity(640 + rows.len() + headers.len() + body.len());
         loop {
             let sent_by = core.sent_by(hop.transport, source);
             PublishRequest {
@@ -199,16 +189,16 @@ impl Epa {
                 sent_by: &sent_by,
                 branch: branch.as_str(),
                 route: route.as_deref(),
-                from_tag: &publication.from_tag,
-                call_id: &publication.call_id,
+                from_tag: identity.from_tag(),
+                call_id: identity.call_id(),
                 cseq: publication.cseq,
                 event: &publication.name.package,
                 expires: exchange.expires,
-                if_match: exchange.operation.entity_tag().map(|etag| &**etag),
+                if_match: exchange.operation.entity_tag(),
                 credentials: &rows,
                 user_agent: &core.config.user_agent,
-                headers: &publication.intent.headers,
-                document: exchange.document.as_ref(),
+                headers: &headers,
+                document,
             }
             .print(&mut message);
             // RFC 3261 §18.1.1: the size of the whole message decides, and then its Via changes.
@@ -236,8 +226,8 @@ impl Epa {
         exchange.passage.sent(hop);
         exchange.sent_at = now;
         let owner = owner(index, exchange.serial);
-        if exchange.operation.has_body() {
-            publication.changed_at = Some(now);
+        if exchange.operation.has_body() && !core.config.pacing.min_interval.is_zero() {
+            publication.unusual().changed_at = Some(now);
         }
         let transmit = core.clients.start(
             now,
@@ -303,6 +293,11 @@ impl Epa {
         };
         let next_hop = exchange.passage.next_hop(own);
         exchange.passage.unanswered(now, core, next_hop, hop);
+        if failure.origin == FailureOrigin::Timeout
+            && let Some(next_hop) = core.hops.get(next_hop)
+        {
+            next_hop.window.fell_behind(now, exchange.sent_at);
+        }
         self.attempt(now, core, index, Some(failure));
     }
 }

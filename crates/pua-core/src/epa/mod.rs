@@ -8,41 +8,32 @@
 mod answer;
 mod command;
 mod exchange;
+mod presentity;
 mod restore;
 mod settle;
 mod stop;
+mod turns;
 mod view;
 
-use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sip_transaction::DueTimes;
 use slab::Slab;
-use smallvec::SmallVec;
 
-use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
+use crate::interned::Interned;
 use crate::output::{Event, Output};
 use crate::owner::{Owner, Role, Ticket};
 use crate::publication::{Cause, Ending, Publication, State, Wanted};
 use crate::record::Change;
 use crate::schedule::{Patience, back_off};
 
+use presentity::Presentities;
+
 /// A grant may outlast the lifetime that was asked for by this much before it is withdrawn:
 /// Expires counts whole seconds.
 const OVERSHOOT: Duration = Duration::from_secs(1);
-
-/// A Request-URI and its turn.
-struct Presentity {
-    /// The URI in canonical form.
-    key: Box<str>,
-    publications: SmallVec<[u32; 1]>,
-    /// Whose exchange is under way.
-    busy: Option<u32>,
-    /// Who is next.
-    queue: VecDeque<u32>,
-}
 
 /// A command that waits for the outcome of a revision.
 struct Waiter {
@@ -56,8 +47,9 @@ struct Waiter {
 pub(crate) struct Epa {
     publications: Slab<Publication>,
     due: DueTimes,
-    presentities: Slab<Presentity>,
-    by_uri: HashMap<Box<str>, u32, foldhash::fast::RandomState>,
+    presentities: Presentities,
+    /// Event packages and content types.
+    interned: Interned,
     waiters: Slab<Waiter>,
     waiters_due: DueTimes,
     next_key: u64,
@@ -90,8 +82,8 @@ impl Epa {
         Epa {
             publications: Slab::new(),
             due: DueTimes::new(now),
-            presentities: Slab::new(),
-            by_uri: HashMap::default(),
+            presentities: Presentities::default(),
+            interned: Interned::default(),
             waiters: Slab::new(),
             waiters_due: DueTimes::new(now),
             next_key: 1,
@@ -133,12 +125,12 @@ impl Epa {
             let lingers = publication
                 .granted
                 .as_ref()
-                .is_some_and(|granted| granted.etag.is_some() && granted.server_until > now + OVERSHOOT);
+                .is_some_and(|granted| granted.etag.is_some() && granted.server_until() > now + OVERSHOOT);
             if publication.intent.wanted.stands() && lingers {
                 self.withdraw_expired(now, core, index);
             } else {
                 let ending = publication.ending();
-                self.end(now, core, index, ending);
+                self.end(core, index, ending);
             }
             return;
         }
@@ -164,162 +156,9 @@ impl Epa {
         }
     }
 
-    /// Lets a publication wait for its turn; what we do by ourselves also for the paced rate.
-    fn enqueue(&mut self, now: Instant, core: &mut Core, index: u32, cause: Cause) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        match &publication.state {
-            State::Requesting(_)
-            | State::Queued {
-                cause: Cause::Application,
-            } => return,
-            State::Queued {
-                cause: Cause::Ourselves,
-            } if cause == Cause::Ourselves => return,
-            // Nothing that has to be sent shortens what the server asked for (R3903-55).
-            State::Waiting {
-                retry_at,
-                held_off: true,
-            } if *retry_at > now && publication.operation(now).is_some() => {
-                self.arm(index);
-                return;
-            }
-            _ => {}
-        }
-        publication.state = State::Queued { cause };
-        match cause {
-            Cause::Application => {
-                self.arm(index);
-                self.admit(now, core, index);
-            }
-            Cause::Ourselves => {
-                let (hop, ticket) = (publication.next_hop, ticket(index, publication.key));
-                let by = publication.lost_at(now);
-                self.arm(index);
-                if let Some(next_hop) = core.hops.get(hop) {
-                    next_hop.paced.push(by, ticket);
-                }
-                self.pump(now, core, hop);
-            }
-        }
-    }
-
-    /// Lets those who wait for the paced rate of a next hop go on, as far as it allows.
-    fn pump(&mut self, now: Instant, core: &mut Core, hop: u32) {
-        if self.pump_own(now, core, hop) {
-            core.hops.wake_at(hop, now);
-        }
-    }
-
-    /// The same as far as the queue holds publications: `true` when a subscription is next.
-    pub(crate) fn pump_own(&mut self, now: Instant, core: &mut Core, hop: u32) -> bool {
-        loop {
-            let Some(next_hop) = core.hops.get(hop) else {
-                return false;
-            };
-            let Some(ticket) = next_hop.paced.front() else {
-                return false;
-            };
-            if ticket.role != Role::Publisher {
-                return true;
-            }
-            let index = ticket.index;
-            let waits = self.publications.get(index as usize).is_some_and(|publication| {
-                publication.key as u32 == ticket.key
-                    && matches!(
-                        publication.state,
-                        State::Queued {
-                            cause: Cause::Ourselves
-                        }
-                    )
-            });
-            if waits {
-                match next_hop.gate(now) {
-                    Gate::Open => {}
-                    Gate::ClosedUntil(at) => {
-                        core.hops.wake_at(hop, at);
-                        return false;
-                    }
-                }
-            }
-            next_hop.paced.pop_front();
-            if waits {
-                self.admit(now, core, index);
-            }
-        }
-    }
-
-    /// Puts a publication into its presentity's queue: the application's wishes before our own.
-    fn admit(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let Some(publication) = self.publications.get(index as usize) else {
-            return;
-        };
-        let slot = publication.presentity;
-        let urgent = matches!(
-            publication.state,
-            State::Queued {
-                cause: Cause::Application
-            }
-        );
-        let publications = &self.publications;
-        let Some(presentity) = self.presentities.get_mut(slot as usize) else {
-            return;
-        };
-        match presentity.queue.iter().position(|queued| *queued == index) {
-            Some(at) if urgent => {
-                presentity.queue.remove(at);
-            }
-            Some(_) => return,
-            None => {}
-        }
-        if urgent {
-            let place = presentity
-                .queue
-                .iter()
-                .position(|queued| {
-                    publications.get(*queued as usize).is_none_or(|other| {
-                        !matches!(
-                            other.state,
-                            State::Queued {
-                                cause: Cause::Application
-                            }
-                        )
-                    })
-                })
-                .unwrap_or(presentity.queue.len());
-            presentity.queue.insert(place, index);
-        } else {
-            presentity.queue.push_back(index);
-        }
-        self.take_turns(now, core, slot);
-    }
-
-    /// Begins the next exchange of a presentity if none is under way.
-    fn take_turns(&mut self, now: Instant, core: &mut Core, slot: u32) {
-        loop {
-            let Some(presentity) = self.presentities.get_mut(slot as usize) else {
-                return;
-            };
-            if presentity.busy.is_some() {
-                return;
-            }
-            let Some(index) = presentity.queue.pop_front() else {
-                return;
-            };
-            let waits = self
-                .publications
-                .get(index as usize)
-                .is_some_and(|publication| matches!(publication.state, State::Queued { .. }));
-            if waits {
-                self.begin(now, core, index);
-            }
-        }
-    }
-
     /// Takes a publication out: nothing is left of it.
-    fn end(&mut self, now: Instant, core: &mut Core, index: u32, ending: Ending) {
-        let Some(publication) = self.publications.try_remove(index as usize) else {
+    fn end(&mut self, core: &mut Core, index: u32, ending: Ending) {
+        let Some(mut publication) = self.publications.try_remove(index as usize) else {
             return;
         };
         self.due.clear(index);
@@ -330,23 +169,9 @@ impl Epa {
             Ending::Removed => Event::Removed { name },
             Ending::Expired => Event::Expired { name },
         }));
-        self.answer_ended(now, core, &publication, ending);
+        self.answer_ended(core, &mut publication, ending);
         core.hops.leave(publication.next_hop);
-        let slot = publication.presentity;
-        if let Some(presentity) = self.presentities.get_mut(slot as usize) {
-            presentity.publications.retain(|other| *other != index);
-            presentity.queue.retain(|other| *other != index);
-            if presentity.busy == Some(index) {
-                presentity.busy = None;
-            }
-            if presentity.publications.is_empty() {
-                let key = std::mem::take(&mut presentity.key);
-                self.by_uri.remove(&key);
-                self.presentities.remove(slot as usize);
-            } else {
-                self.take_turns(now, core, slot);
-            }
-        }
+        self.leave_presentity(core, publication.presentity, index);
     }
 
     /// The lifetime is over, but the server holds the state for longer: it is withdrawn.
@@ -355,7 +180,8 @@ impl Epa {
             publication.intent.wanted = Wanted::Over { until: now };
             publication.intent.revision += 1;
             if let Some(granted) = &mut publication.granted {
-                granted.expires_at = granted.server_until;
+                granted.expires_at = granted.server_until();
+                granted.surplus = 0;
             }
             if let State::Queued { .. } = publication.state {
                 // It may have been taken out of the queue already.

@@ -13,7 +13,7 @@ use sip_wire::Uri;
 
 use super::{Epa, OVERSHOOT};
 use crate::core::Core;
-use crate::publication::{Cause, Granted, Intent, Standing, State, Wanted};
+use crate::publication::{Cause, Granted, HeldDocument, Intent, Standing, State, Wanted};
 use crate::record::PublicationRecord;
 use crate::schedule::taken_up_after;
 
@@ -44,11 +44,9 @@ impl Epa {
             Some(until) if until <= now => Wanted::Over { until },
             until => Wanted::Stand { until },
         };
+        let document = record.document.as_ref();
         let intent = Intent {
-            document: record.document,
-            headers: record.headers,
-            proxy: record.proxy,
-            on_stop: record.on_stop,
+            document: document.map(|document| HeldDocument::new(document, &mut self.interned)),
             wanted,
             revision: record.revision,
             document_revision: record.document_revision.min(record.revision),
@@ -65,7 +63,7 @@ impl Epa {
         };
         // Not the record's Call-ID: requests may have left after it was written, and within a
         // Call-ID no CSeq number may come again (R3903-13).
-        let Ok(index) = self.insert(now, core, uri_key, record.name, intent) else {
+        let Ok(index) = self.insert(now, core, &uri_key, record.name, record.proxy, intent) else {
             // As the configuration is now it leads nowhere. It stays in the store.
             core.counters.records_not_restored += 1;
             return;
@@ -75,6 +73,10 @@ impl Epa {
             return;
         };
         publication.key = record.key;
+        publication.set_headers(record.headers);
+        if record.on_stop.is_some() {
+            publication.unusual().on_stop = record.on_stop;
+        }
         publication.standing = match &granted {
             Some(_) => Standing::Held,
             None if was_held => Standing::Lost,
@@ -83,7 +85,7 @@ impl Epa {
         publication.granted = granted;
         if publication.is_over(now) {
             let ending = publication.ending();
-            self.end(now, core, index, ending);
+            self.end(core, index, ending);
             return;
         }
         let lasts = publication
@@ -105,12 +107,7 @@ impl Epa {
                 publication.state = State::Queued {
                     cause: Cause::Ourselves,
                 };
-                let (hop, by) = (publication.next_hop, publication.lost_at(now));
-                let ticket = super::ticket(index, publication.key);
-                self.arm(index);
-                if let Some(next_hop) = core.hops.get(hop) {
-                    next_hop.paced.push(by, ticket);
-                }
+                let hop = self.take_ticket(now, core, index);
                 core.hops.wake_at(hop, now + LOADING);
             }
         }
@@ -131,10 +128,10 @@ fn believed(
     }
     let left = expires_at.saturating_duration_since(now).as_secs();
     Some(Granted {
-        etag: Some(etag),
+        etag: Some(Box::from(&*etag)),
         expires: u32::try_from(left).unwrap_or(u32::MAX),
+        surplus: 0,
         expires_at,
-        server_until: expires_at,
         revision,
     })
 }

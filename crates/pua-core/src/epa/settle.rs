@@ -10,11 +10,11 @@ use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply};
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Ending, Last, Publication, Standing, State};
+use crate::publication::{Cause, Ending, Publication, Standing, State, Waiters};
 use crate::schedule::{Patience, obeyed};
 
 /// The failure as the outcome of a publishing command.
-fn outcome(failure: &Failure, publication: &Publication, next: Next) -> Outcome {
+fn outcome(core: &Core, failure: &Failure, publication: &Publication, next: Next) -> Outcome {
     Outcome {
         code: failure.code,
         reason: failure.reason.clone(),
@@ -27,7 +27,7 @@ fn outcome(failure: &Failure, publication: &Publication, next: Next) -> Outcome 
         allow_events: failure.allow_events.clone(),
         next,
         server: failure.server,
-        call_id: publication.call_id.clone(),
+        call_id: core.call_id_of(publication.key),
         cseq: publication.cseq,
     }
 }
@@ -100,7 +100,7 @@ impl Epa {
             },
         );
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            publication.waiters.extend(waiters);
+            publication.waiters().extend(waiters);
         } else {
             for waiter in waiters {
                 self.drop_waiter(waiter);
@@ -119,8 +119,13 @@ impl Epa {
                 .get(*waiter as usize)
                 .is_some_and(|waiter| waiter.deadline >= until)
         };
-        let kept: Vec<u32> = publication.waiters.iter().copied().filter(patient).collect();
-        publication.waiters.retain(|waiter| !kept.contains(waiter));
+        let mut kept = Vec::new();
+        let waiting = publication.take_waiters();
+        let (stay, go): (Vec<u32>, Vec<u32>) = waiting.into_iter().partition(|waiter| !patient(waiter));
+        if !stay.is_empty() {
+            publication.waiters().extend(stay);
+        }
+        kept.extend(go);
         kept
     }
 
@@ -142,12 +147,7 @@ impl Epa {
             },
             Settled::Refused => State::Refused,
         };
-        let last = Last {
-            code: failure.code,
-            reason: failure.reason.clone(),
-            at: now,
-        };
-        publication.last = Some(last);
+        publication.set_last(now, failure.code, &failure.reason);
         // A lifetime that is over, or a removal with nothing left to remove, ends here and now.
         let over = publication.until().is_some_and(|until| until <= now);
         let nothing_left = publication.is_over(now);
@@ -177,15 +177,15 @@ impl Epa {
                 }));
             }
         }
-        let outcome = outcome(failure, publication, next);
+        let outcome = outcome(core, failure, publication, next);
         let ending = publication.ending();
         self.answer(core, index, covered, &outcome);
         if over || nothing_left {
-            self.end(now, core, index, ending);
+            self.end(core, index, ending);
             return;
         }
         self.arm(index);
-        self.release(now, core, index);
+        self.release(core, index);
         // A newer wish of the application is another question; only the server's own request for
         // quiet, or an outage, holds it back.
         if newer && settled == Settled::Refused {
@@ -193,26 +193,13 @@ impl Epa {
         }
     }
 
-    /// Gives the presentity's turn to the next.
-    pub(super) fn release(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let Some(slot) = self.publications.get(index as usize).map(|p| p.presentity) else {
-            return;
-        };
-        if let Some(presentity) = self.presentities.get_mut(slot as usize)
-            && presentity.busy == Some(index)
-        {
-            presentity.busy = None;
-        }
-        self.take_turns(now, core, slot);
-    }
-
     /// Tells those commands of a publication their outcome whose revision is covered.
     pub(super) fn answer(&mut self, core: &mut Core, index: u32, covered: u64, outcome: &Outcome) {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        let waiters = std::mem::take(&mut publication.waiters);
-        let mut rest = smallvec::SmallVec::new();
+        let waiters = publication.take_waiters();
+        let mut rest = Waiters::new();
         for waiter in waiters {
             match self.waiters.get(waiter as usize) {
                 Some(known) if known.revision <= covered => {
@@ -224,24 +211,20 @@ impl Epa {
                 None => {}
             }
         }
-        if let Some(publication) = self.publications.get_mut(index as usize) {
-            publication.waiters = rest;
+        if let Some(publication) = self.publications.get_mut(index as usize)
+            && !rest.is_empty()
+        {
+            *publication.waiters() = rest;
         }
     }
 
     /// Tells everyone who still waits for a publication that it is over.
-    pub(super) fn answer_ended(
-        &mut self,
-        _now: Instant,
-        core: &mut Core,
-        publication: &Publication,
-        ending: Ending,
-    ) {
-        for waiter in &publication.waiters {
-            let Some(known) = self.waiters.get(*waiter as usize) else {
+    pub(super) fn answer_ended(&mut self, core: &mut Core, publication: &mut Publication, ending: Ending) {
+        for waiter in publication.take_waiters() {
+            let Some(known) = self.waiters.get(waiter as usize) else {
                 continue;
             };
-            let unanswered = publication.last.as_ref().is_some_and(|last| last.code == 408);
+            let unanswered = publication.last_code() == Some(408);
             let failure = match ending {
                 // A server that never answered may have taken it all the same.
                 Ending::Removed if unanswered => Failure::local(
@@ -257,13 +240,13 @@ impl Epa {
                     "its lifetime was over before the server had taken it".to_owned(),
                 ),
             };
-            let mut outcome = outcome(&failure, publication, Next::Ended);
+            let mut outcome = outcome(core, &failure, publication, Next::Ended);
             if outcome.code == 200 {
                 outcome.expires = Some(0);
             }
             core.outputs
                 .push_back(Output::Reply(known.command, Reply::Final(outcome)));
-            self.drop_waiter(*waiter);
+            self.drop_waiter(waiter);
         }
     }
 
@@ -281,7 +264,7 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(known.publication as usize) else {
             return;
         };
-        publication.waiters.retain(|other| *other != waiter);
+        publication.waiters().retain(|other| *other != waiter);
         let (next, why) = match &publication.state {
             State::Waiting { retry_at, .. } => (Next::Retry { at: *retry_at }, "it is tried again later"),
             State::Refused => (Next::Refused, "the server refused it"),
@@ -299,7 +282,7 @@ impl Epa {
             origin: FailureOrigin::Timeout,
             ..Failure::local(408, server, why.to_owned())
         };
-        let outcome = outcome(&failure, publication, next);
+        let outcome = outcome(core, &failure, publication, next);
         core.outputs
             .push_back(Output::Reply(known.command, Reply::Final(outcome)));
     }
@@ -318,10 +301,9 @@ impl Epa {
         };
         let wait: Duration = retry_at.saturating_duration_since(now);
         let (code, reason) = publication
-            .last
-            .as_ref()
+            .last()
             .map_or((503, Arc::from(reason_phrase(503))), |last| {
-                (last.code, last.reason.clone())
+                (last.code, last.reason)
             });
         let server = core
             .hops
@@ -339,11 +321,11 @@ impl Epa {
                 "not sent yet: the server said so before and asked to be left alone until then".to_owned(),
             )
         };
-        let outcome = outcome(&failure, publication, Next::Retry { at: retry_at });
+        let outcome = outcome(core, &failure, publication, Next::Retry { at: retry_at });
         let patient = self.detach_patient(index, retry_at);
         self.answer(core, index, u64::MAX, &outcome);
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            publication.waiters.extend(patient);
+            publication.waiters().extend(patient);
         }
     }
 }

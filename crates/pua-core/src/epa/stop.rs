@@ -57,8 +57,7 @@ impl Epa {
         let share = end.min(next + SHARE);
         for index in next..share {
             let goes = self.publications.get(index).is_some_and(|publication| {
-                publication.intent.on_stop.unwrap_or(usual) == OnStop::Remove
-                    && publication.intent.wanted.stands()
+                publication.on_stop().unwrap_or(usual) == OnStop::Remove && publication.intent.wanted.stands()
             });
             if goes {
                 self.withdraw(now, core, index as u32);
@@ -79,7 +78,7 @@ impl Epa {
         };
         publication.intent.wanted = Wanted::Gone;
         publication.intent.revision += 1;
-        let change = Change::Put(Box::new(record(publication)));
+        let change = Change::Put(Box::new(record(core, publication)));
         core.outputs.push_back(Output::Persist(change));
         if !matches!(publication.state, State::Requesting(_)) {
             self.enqueue(now, core, index, Cause::Application);
@@ -88,20 +87,6 @@ impl Epa {
 
     /// Whether no exchange is under way and nobody waits.
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiters.is_empty()
-            && self.stopping.is_none()
-            && self
-                .publications
-                .iter()
-                .all(|(_, publication)| match publication.state {
-                    State::Requesting(_)
-                    | State::Queued {
-                        cause: Cause::Application,
-                    } => false,
-                    State::Queued { .. }
-                    | State::Published { .. }
-                    | State::Waiting { .. }
-                    | State::Refused => true,
-                })
+        self.waiters.is_empty() && self.stopping.is_none() && self.presentities.are_at_rest()
     }
 }

@@ -1,9 +1,11 @@
 //! What can be seen of the publications.
 
+use std::sync::Arc;
+
 use sip_wire::Uri;
 
 use super::Epa;
-use crate::command::PublicationName;
+use crate::command::{Document, PublicationName};
 use crate::core::Core;
 use crate::publication::{Publication, State, Wanted};
 use crate::view::{Filter, Page, PublicationState, PublicationView, Statistic};
@@ -42,13 +44,11 @@ impl Epa {
         let from = usize::try_from(cursor.unwrap_or(0)).unwrap_or(usize::MAX);
         match &filter.presentity {
             Some(presentity) => {
-                let Some(slot) = Uri::parse(presentity)
+                let Some(presentity) = Uri::parse(presentity)
                     .ok()
-                    .and_then(|uri| self.by_uri.get(uri.key().as_str()))
+                    .and_then(|uri| self.slot_of(&uri.key()))
+                    .and_then(|slot| self.presentities.get(slot))
                 else {
-                    return page;
-                };
-                let Some(presentity) = self.presentities.get(*slot as usize) else {
                     return page;
                 };
                 let mut indices: Vec<u32> = presentity.publications.to_vec();
@@ -139,14 +139,15 @@ fn state_of(publication: &Publication) -> PublicationState {
 
 fn view(core: &Core, publication: &Publication) -> PublicationView {
     let granted = publication.granted.as_ref();
+    let last = publication.last();
     PublicationView {
         key: publication.key,
         name: publication.name.clone(),
         state: state_of(publication),
-        document: publication.intent.document.clone(),
-        headers: publication.intent.headers.clone(),
-        proxy: publication.intent.proxy.clone(),
-        etag: granted.and_then(|granted| granted.etag.clone()),
+        document: publication.intent.document.as_ref().map(Document::from),
+        headers: publication.headers(),
+        proxy: publication.proxy().cloned(),
+        etag: granted.and_then(|granted| granted.etag.as_deref().map(Arc::from)),
         granted: granted.map(|granted| granted.expires),
         expires_at: granted.map(|granted| granted.expires_at),
         refresh_at: match publication.state {
@@ -158,17 +159,17 @@ fn view(core: &Core, publication: &Publication) -> PublicationView {
             _ => None,
         },
         until: publication.until(),
-        on_stop: publication.intent.on_stop,
+        on_stop: publication.on_stop(),
         revision: publication.intent.revision,
         published_revision: granted.map_or(0, |granted| granted.revision),
-        last_code: publication.last.as_ref().map(|last| last.code),
-        last_reason: publication.last.as_ref().map(|last| last.reason.clone()),
-        last_at: publication.last.as_ref().map(|last| last.at),
+        last_code: last.as_ref().map(|last| last.code),
+        last_reason: last.as_ref().map(|last| last.reason.clone()),
+        last_at: last.as_ref().map(|last| last.at),
         next_hop: core
             .hops
             .peek(publication.next_hop)
             .and_then(crate::next_hop::NextHop::peek),
-        call_id: publication.call_id.clone(),
+        call_id: core.call_id_of(publication.key),
         cseq: publication.cseq,
     }
 }

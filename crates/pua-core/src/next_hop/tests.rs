@@ -142,9 +142,10 @@ fn r3903_75_paced() {
     let mut sent = Vec::new();
     let mut at = now;
     while sent.len() < 6 {
-        match hop.gate(at) {
+        match hop.gate(at, at) {
             Gate::Open => sent.push(at.duration_since(now).as_millis()),
             Gate::ClosedUntil(later) => at = later,
+            Gate::Full => panic!("nothing is under way"),
         }
     }
     assert_eq!(sent, [0, 0, 100, 200, 300, 400]);
@@ -158,12 +159,15 @@ fn r7339_03_a_server_that_is_down_is_only_probed() {
     for _ in 0..DOWN_AFTER {
         hop.failed(now, 1.0);
     }
-    assert_eq!(hop.gate(now), Gate::ClosedUntil(now + Duration::from_secs(4)));
+    assert_eq!(
+        hop.gate(now, now),
+        Gate::ClosedUntil(now + Duration::from_secs(4))
+    );
     let at = now + Duration::from_secs(4);
-    assert_eq!(hop.gate(at), Gate::Open);
-    assert_ne!(hop.gate(at), Gate::Open);
+    assert_eq!(hop.gate(at, at), Gate::Open);
+    assert_ne!(hop.gate(at, at), Gate::Open);
     assert!(hop.answered(ip(1)));
-    assert_eq!(hop.gate(at), Gate::Open);
+    assert_eq!(hop.gate(at, at), Gate::Open);
     assert!(!hop.answered(ip(1)));
 }
 
@@ -175,4 +179,33 @@ fn a_run_of_412s_means_lost_state_once() {
     assert_eq!([(); 5].map(|()| hop.forgot()), [false, false, true, false, false]);
     hop.remembered();
     assert_eq!([(); 3].map(|()| hop.forgot()), [false, false, true]);
+}
+
+/// What the server would lose before its turn goes whatever the rate, and those after it make up
+/// for it; nothing goes beyond the window.
+#[test]
+fn what_is_about_to_be_lost_is_held_back_by_the_window_alone() {
+    let now = Instant::now();
+    let mut hop = next_hop(now, &[1]);
+    let soon = now + Duration::from_secs(5);
+    while hop.gate(now, now) == Gate::Open {}
+    for _ in 0..10 {
+        assert_eq!(hop.gate(now, soon), Gate::Open);
+    }
+    let Gate::ClosedUntil(at) = hop.gate(now, now) else {
+        panic!("the rate is overdrawn");
+    };
+    assert!(at > now + Duration::from_millis(10), "{:?}", at - now);
+    while hop.window.has_room() {
+        hop.window.enter();
+    }
+    assert_eq!(hop.gate(now, soon), Gate::Full);
+    hop.window.leave();
+    assert_eq!(hop.gate(now, soon), Gate::Open);
+    hop.ready.push_back(0);
+    assert_eq!(
+        hop.gate(now, soon),
+        Gate::Full,
+        "an application's request goes first"
+    );
 }

@@ -12,17 +12,20 @@
 //! There are no flags of things pending: [`Publication::operation`] is a pure function of
 //! [`Intent`] and [`Granted`]. A publication that has ended is taken out of the table.
 
+mod document;
 pub(crate) mod response;
 mod shared;
 
+pub(crate) use document::{Carried, HeldDocument};
 pub(crate) use shared::{Cause, Desire, Last};
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sip_wire::reason_phrase;
 use smallvec::SmallVec;
 
-use crate::command::{Document, OnStop, Proxy, PublicationName};
+use crate::command::{OnStop, Proxy, PublicationName};
 use crate::passage::Passage;
 use crate::schedule::Patience;
 
@@ -55,11 +58,7 @@ pub(crate) enum Ending {
 
 /// What the application asked for. Only a command changes it.
 pub(crate) struct Intent {
-    pub(crate) document: Option<Document>,
-    pub(crate) headers: Arc<str>,
-    pub(crate) proxy: Option<Proxy>,
-    /// What becomes of it when the daemon stops; `None`: what the configuration says.
-    pub(crate) on_stop: Option<OnStop>,
+    pub(crate) document: Option<HeldDocument>,
     pub(crate) wanted: Wanted,
     /// Grows with every command.
     pub(crate) revision: u64,
@@ -71,15 +70,37 @@ pub(crate) struct Intent {
 pub(crate) struct Granted {
     /// `None`: the server gave no usable entity-tag, so that the state cannot be refreshed, only
     /// published anew.
-    pub(crate) etag: Option<Arc<str>>,
+    pub(crate) etag: Option<Box<str>>,
     /// The granted lifetime in seconds, never more than asked.
     pub(crate) expires: u32,
+    /// How many seconds longer the server takes it to last, by its own words.
+    pub(crate) surplus: u32,
     /// When we take the grant to be over.
     pub(crate) expires_at: Instant,
-    /// When the server takes it to be over, by its own words: a server may give more than asked.
-    pub(crate) server_until: Instant,
     /// The revision that the server has.
     pub(crate) revision: u64,
+}
+
+impl Granted {
+    /// When the server takes it to be over: it may give more than was asked for.
+    pub(crate) fn server_until(&self) -> Instant {
+        self.expires_at + Duration::from_secs(u64::from(self.surplus))
+    }
+}
+
+/// What few publications have.
+#[derive(Default)]
+pub(crate) struct Unusual {
+    /// Further header lines; empty: none.
+    pub(crate) headers: Arc<str>,
+    /// The next hop that the application named.
+    pub(crate) proxy: Option<Proxy>,
+    /// What becomes of it when the daemon stops; `None`: what the configuration says.
+    pub(crate) on_stop: Option<OnStop>,
+    /// When new state was sent last, where that is limited.
+    pub(crate) changed_at: Option<Instant>,
+    /// The reason phrase of the last final response, if it is not the registered one.
+    pub(crate) reason: Option<Arc<str>>,
 }
 
 /// The operations of RFC 3903 §4.
@@ -88,16 +109,16 @@ pub(crate) enum Operation {
     /// §4.2: body, no entity-tag.
     Initial,
     /// §4.3: entity-tag, no body.
-    Refresh(Arc<str>),
+    Refresh(Box<str>),
     /// §4.4: entity-tag and body.
-    Modify(Arc<str>),
+    Modify(Box<str>),
     /// §4.5: entity-tag, no body, Expires 0.
-    Remove(Arc<str>),
+    Remove(Box<str>),
 }
 
 impl Operation {
     /// The entity-tag for SIP-If-Match.
-    pub(crate) fn entity_tag(&self) -> Option<&Arc<str>> {
+    pub(crate) fn entity_tag(&self) -> Option<&str> {
         match self {
             Operation::Initial => None,
             Operation::Refresh(etag) | Operation::Modify(etag) | Operation::Remove(etag) => Some(etag),
@@ -130,8 +151,8 @@ pub(crate) struct Exchange {
     /// Tells this exchange from earlier ones of the same publication.
     pub(crate) serial: u32,
     pub(crate) operation: Operation,
-    /// The document that goes along, the same in every repetition (RFC 3261 §8.1.3.5).
-    pub(crate) document: Option<Document>,
+    /// The document that goes along, if the operation takes one.
+    pub(crate) document: Carried,
     /// The revision it brings to the server.
     pub(crate) revision: u64,
     /// The Expires asked for, in seconds.
@@ -153,7 +174,10 @@ pub(crate) enum Standing {
     Lost,
 }
 
-/// A publication.
+/// A publication: at rest it is this, its URI, its body and its entity-tag, and nothing else. What
+/// many have in common is shared ([`Interned`](crate::interned::Interned)), what few have is apart
+/// ([`Unusual`]), what an exchange needs lives with it, and Call-ID and tag follow from the key
+/// ([`Random::identity_of`](crate::random::Random::identity_of)).
 pub(crate) struct Publication {
     pub(crate) key: u64,
     pub(crate) name: PublicationName,
@@ -163,26 +187,134 @@ pub(crate) struct Publication {
     pub(crate) next_hop: u32,
     pub(crate) intent: Intent,
     pub(crate) granted: Option<Granted>,
-    pub(crate) call_id: Arc<str>,
-    pub(crate) from_tag: Arc<str>,
     pub(crate) cseq: u32,
     pub(crate) state: State,
     /// Commands to answer, by their index.
-    pub(crate) waiters: SmallVec<[u32; 2]>,
+    waiters: Option<Box<Waiters>>,
     /// Failures in a row, and what kind they are.
     pub(crate) failures: u32,
     pub(crate) patience: Patience,
     pub(crate) standing: Standing,
-    pub(crate) last: Option<Last>,
-    /// When new state was sent last.
-    pub(crate) changed_at: Option<Instant>,
+    /// The status code of the last final response, or of what stood for it.
+    last_code: u16,
+    last_at: Option<Instant>,
+    unusual: Option<Box<Unusual>>,
 }
 
+/// Indices of commands.
+pub(crate) type Waiters = SmallVec<[u32; 2]>;
+
 impl Publication {
+    /// One that has not been sent yet.
+    pub(crate) fn new(
+        key: u64,
+        name: PublicationName,
+        presentity: u32,
+        next_hop: u32,
+        intent: Intent,
+    ) -> Self {
+        Publication {
+            key,
+            name,
+            presentity,
+            next_hop,
+            intent,
+            granted: None,
+            cseq: 0,
+            state: State::Refused,
+            waiters: None,
+            failures: 0,
+            patience: Patience::Outage,
+            standing: Standing::New,
+            last_code: 0,
+            last_at: None,
+            unusual: None,
+        }
+    }
+
+    /// The commands to answer, to be changed.
+    pub(crate) fn waiters(&mut self) -> &mut Waiters {
+        self.waiters.get_or_insert_default()
+    }
+
+    /// Takes the commands to answer away.
+    pub(crate) fn take_waiters(&mut self) -> Waiters {
+        self.waiters.take().map(|waiters| *waiters).unwrap_or_default()
+    }
+
+    /// What few publications have, to be changed.
+    pub(crate) fn unusual(&mut self) -> &mut Unusual {
+        self.unusual.get_or_insert_default()
+    }
+
+    /// Further header lines.
+    pub(crate) fn headers(&self) -> Arc<str> {
+        let unusual = self.unusual.as_ref();
+        unusual.map(|unusual| unusual.headers.clone()).unwrap_or_default()
+    }
+
+    /// Sets them.
+    pub(crate) fn set_headers(&mut self, headers: Arc<str>) {
+        if !headers.is_empty() || self.unusual.is_some() {
+            self.unusual().headers = headers;
+        }
+    }
+
+    /// The next hop that the application named.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.unusual.as_ref()?.proxy.as_ref()
+    }
+
+    /// What becomes of it when the daemon stops; `None`: what the configuration says.
+    pub(crate) fn on_stop(&self) -> Option<OnStop> {
+        self.unusual.as_ref()?.on_stop
+    }
+
+    /// When new state was sent last, where that is limited.
+    pub(crate) fn changed_at(&self) -> Option<Instant> {
+        self.unusual.as_ref()?.changed_at
+    }
+
+    /// The last final response, or what stood for it.
+    pub(crate) fn last(&self) -> Option<Last> {
+        let reason = self.unusual.as_ref().and_then(|unusual| unusual.reason.clone());
+        self.last_at.map(|at| Last {
+            code: self.last_code,
+            reason: reason.unwrap_or_else(|| Arc::from(reason_phrase(self.last_code))),
+            at,
+        })
+    }
+
+    /// Its code alone.
+    pub(crate) fn last_code(&self) -> Option<u16> {
+        self.last_at.map(|_| self.last_code)
+    }
+
+    /// There is a new one.
+    pub(crate) fn set_last(&mut self, now: Instant, code: u16, reason: &Arc<str>) {
+        self.last_code = code;
+        self.last_at = Some(now);
+        let own = (**reason != *reason_phrase(code)).then(|| reason.clone());
+        if own.is_some() || self.unusual.is_some() {
+            self.unusual().reason = own;
+        }
+    }
+
+    /// The application replaces the document: an exchange that carries the old one keeps it.
+    pub(crate) fn replace_document(&mut self, document: HeldDocument) {
+        let old = self.intent.document.replace(document);
+        if let State::Requesting(exchange) = &mut self.state
+            && exchange.operation.has_body()
+            && let Carried::Present = exchange.document
+        {
+            exchange.document = Carried::Replaced(old);
+        }
+    }
+
     /// The entity-tag and revision that the server still has at `now`.
-    fn valid(&self, now: Instant) -> Option<(&Arc<str>, u64)> {
+    fn valid(&self, now: Instant) -> Option<(&str, u64)> {
         let granted = self.granted.as_ref().filter(|granted| granted.expires_at > now)?;
-        Some((granted.etag.as_ref()?, granted.revision))
+        Some((granted.etag.as_deref()?, granted.revision))
     }
 
     /// The request that brings the server's state nearer to what is wanted; `None`: there is
@@ -190,12 +322,12 @@ impl Publication {
     pub(crate) fn operation(&self, now: Instant) -> Option<Operation> {
         match (self.intent.wanted, self.valid(now)) {
             (Wanted::Over { .. } | Wanted::Gone, None) => None,
-            (Wanted::Over { .. } | Wanted::Gone, Some((etag, _))) => Some(Operation::Remove(etag.clone())),
+            (Wanted::Over { .. } | Wanted::Gone, Some((etag, _))) => Some(Operation::Remove(etag.into())),
             (Wanted::Stand { .. }, None) => Some(Operation::Initial),
             (Wanted::Stand { .. }, Some((etag, revision))) if revision < self.intent.document_revision => {
-                Some(Operation::Modify(etag.clone()))
+                Some(Operation::Modify(etag.into()))
             }
-            (Wanted::Stand { .. }, Some((etag, _))) => Some(Operation::Refresh(etag.clone())),
+            (Wanted::Stand { .. }, Some((etag, _))) => Some(Operation::Refresh(etag.into())),
         }
     }
 
@@ -256,6 +388,17 @@ impl Publication {
         match &mut self.state {
             State::Requesting(exchange) if exchange.serial == serial => Some(exchange),
             _ => None,
+        }
+    }
+}
+
+impl Exchange {
+    /// The document that goes along: `present` is the publication's own.
+    pub(crate) fn carries<'a>(&'a self, present: Option<&'a HeldDocument>) -> Option<&'a HeldDocument> {
+        match &self.document {
+            _ if !self.operation.has_body() => None,
+            Carried::Present => present,
+            Carried::Replaced(old) => old.as_ref(),
         }
     }
 }

@@ -311,8 +311,9 @@ impl Subscriber {
                 .filter(|subscription| subscription.key as u32 == ticket.key)
                 .and_then(|subscription| waits_for(subscription, hop));
             if next.is_some() {
-                match next_hop.gate(now) {
+                match next_hop.gate(now, now) {
                     Gate::Open => {}
+                    Gate::Full => return false,
                     Gate::ClosedUntil(at) => {
                         core.hops.wake_at(hop, at);
                         return false;

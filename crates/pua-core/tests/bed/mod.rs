@@ -315,6 +315,19 @@ impl Bed {
         self.respond(sent, 200, &format!("SIP-ETag: {etag}\r\nExpires: {expires}\r\n"));
     }
 
+    /// Grants all that has been sent, and what is sent in turn once the window has room.
+    pub fn ok_all(&mut self, etag: &str, expires: u32) {
+        loop {
+            let all = self.take_all();
+            if all.is_empty() {
+                return;
+            }
+            for sent in all {
+                self.ok(&sent, etag, expires);
+            }
+        }
+    }
+
     /// Publishes and has it granted; returns the request.
     pub fn published(&mut self, presentity: &str, seconds: u32, granted: u32) -> Sent {
         self.publish(presentity, BODY, seconds);

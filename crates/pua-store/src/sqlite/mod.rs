@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Memory for pages of the file, in KiB.
 const CACHE: i64 = 16 * 1024;
 /// How often the time is noted, in milliseconds.
-const NOTE: i64 = 1000;
+const NOTE: u64 = 1000;
 
 /// A SQLite file as a store.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl Sqlite {
         let seen = batch.reading.wall;
         if self
             .clock
-            .is_none_or(|(id, noted)| id != line.id || (seen - noted).abs() >= NOTE)
+            .is_none_or(|(id, noted)| id != line.id || seen.abs_diff(noted) >= NOTE)
         {
             connection
                 .prepare_cached("REPLACE INTO clock (id, boot, offset_ms, seen_ms) VALUES (?1, ?2, ?3, ?4)")
@@ -215,7 +215,7 @@ impl Backend for Sqlite {
         self.transaction(|sqlite| sqlite.write(batch))?;
         if self
             .clock
-            .is_none_or(|(id, noted)| id != batch.clock.id || (batch.reading.wall - noted).abs() >= NOTE)
+            .is_none_or(|(id, noted)| id != batch.clock.id || batch.reading.wall.abs_diff(noted) >= NOTE)
         {
             self.clock = Some((batch.clock.id, batch.reading.wall));
         }

@@ -52,6 +52,9 @@ pub(crate) struct Publish {
     /// Send it here, in place of the configured presence server
     #[arg(long, value_name = "URI")]
     proxy: Option<String>,
+    /// What becomes of it when the daemon stops [default: what was said before, or the daemon's]
+    #[arg(long, value_name = "WHAT", value_parser = ["keep", "remove"])]
+    on_stop: Option<String>,
     /// When to return
     #[arg(long, value_enum, default_value = "final", hide_possible_values = false)]
     wait: Wait,
@@ -151,6 +154,7 @@ impl Publish {
             ("id", &self.id),
             ("etag", &self.etag),
             ("outbound_proxy", &self.proxy),
+            ("on_stop", &self.on_stop),
         ] {
             if let Some(value) = value {
                 put(name, value.clone().into());

@@ -37,6 +37,12 @@ impl Status {
         if let (Some(seconds), Some(since)) = (seconds, since) {
             rows.push(("up", format!("{} (since {since})", span(seconds))));
         }
+        if statistics.get("store:failed").and_then(Value::as_u64) == Some(1) {
+            rows.push((
+                "store",
+                "cannot be written: commands that change something are refused; the log tells why".to_owned(),
+            ));
+        }
         out.line(&output::fields(out, &rows))?;
         match statistics.as_object() {
             Some(statistics) => out.line(&groups(out, statistics)),

@@ -9,17 +9,17 @@ use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
 use pua_mi::{Request, Via};
 
-use super::delivery::deliver;
+use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
-use super::orders::Orders;
+use super::orders::{Orders, is_long};
 use super::parts::Parts;
 use super::store::Kept;
-use super::turn::{Held, Turn};
+use super::turn::Turn;
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
 use crate::config::{Config, OnStop};
 use crate::events::Ask;
-use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, Outgoing, ReplyFifos, ReplyTo};
+use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
 
 /// The token of the bell.
@@ -60,11 +60,12 @@ pub(super) struct Daemon {
     pub(super) events: Outlet,
     pub(super) counts: statistics::Counts,
     pub(super) store: Kept,
-    desk: Desk,
+    pub(super) desk: Desk,
     /// Questions of consumers of events: at most one of each.
     asks: VecDeque<Ask>,
-    turn: Turn,
+    pub(super) turn: Turn,
     phase: Phase,
+    gathering: Gathering,
     /// `kill` was called.
     pub(super) killed: bool,
 }
@@ -105,6 +106,7 @@ impl Daemon {
             desk: Desk::default(),
             turn,
             phase: Phase::Serving,
+            gathering: Gathering::new(Instant::now()),
             killed: false,
         })
     }
@@ -115,6 +117,7 @@ impl Daemon {
     /// The system's poller fails.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(256);
+        wait_exactly();
         loop {
             let now = Instant::now();
             let timeout = match self.pending() {
@@ -133,6 +136,7 @@ impl Daemon {
             if self.is_over(now) {
                 return Ok(());
             }
+            self.gathering.rest(now);
         }
     }
 
@@ -152,7 +156,7 @@ impl Daemon {
         } else if token == mi::TOKEN_FIFO
             && let Some(fifo) = &mut self.fifo
         {
-            fifo.on_event();
+            fifo.on_event(event.is_read_closed());
         }
     }
 
@@ -187,8 +191,9 @@ impl Daemon {
 
     fn turn(&mut self, now: Instant) {
         // SIP first: its retransmissions cost more than a client's patience.
-        let (agent, turn) = (&mut self.agent, &mut self.turn);
+        let (agent, turn, taken) = (&mut self.agent, &mut self.turn, &mut self.gathering.taken);
         self.sip.turn(now, |flow, bytes| {
+            *taken += 1;
             agent.handle_input(now, Input::Received { flow, bytes });
             turn.drain(agent);
         });
@@ -208,6 +213,7 @@ impl Daemon {
             ask.answer(&self.agent, self.turn.emitted);
         }
         self.transmit(now);
+        self.gathering.open = self.desk.len();
         self.release(now);
         if let Some(replies) = &mut self.replies {
             replies.turn(now);
@@ -336,6 +342,7 @@ impl Daemon {
         }
         let clock = Clock::read();
         let mut requests = std::mem::take(&mut self.turn.requests);
+        self.gathering.taken += requests.len();
         for (request, to) in requests.drain(..) {
             if is_long(&request) && self.turn.long.len() < LONG {
                 self.turn.long.push_back((request, to));
@@ -379,54 +386,6 @@ impl Daemon {
             self.sip.send(now, transmit);
         }
         self.sip.flush(now);
-    }
-
-    fn release(&mut self, now: Instant) {
-        let mut turn = std::mem::take(&mut self.turn);
-        let (mut clock, mut told) = (None, false);
-        let not_durable = self.store.not_durable();
-        turn.commit(
-            &mut self.store,
-            not_durable.is_some(),
-            |held: &mut Held, durable| {
-                // Before the replies: who is told that something is done finds it in the stream.
-                for event in held.events.drain(..) {
-                    tracing::debug!(?event, "event");
-                    self.events
-                        .inlet
-                        .push(*clock.get_or_insert_with(Clock::read), event);
-                    told = true;
-                }
-                for (id, reply) in held.replies.drain(..) {
-                    let clock = clock.get_or_insert_with(Clock::read);
-                    let doubt = not_durable.as_ref().filter(|_| !durable);
-                    if let Some(answer) = self.desk.settle(clock, id, reply, doubt) {
-                        deliver(
-                            now,
-                            answer,
-                            &mut self.replies,
-                            &mut self.datagrams,
-                            &mut self.counts,
-                        );
-                    }
-                }
-            },
-        );
-        if told {
-            self.events.inlet.announce();
-            self.store.reserve_events(self.events.inlet.last());
-        }
-        self.turn = turn;
-    }
-
-    fn deliver(&mut self, now: Instant, answer: Outgoing) {
-        deliver(
-            now,
-            answer,
-            &mut self.replies,
-            &mut self.datagrams,
-            &mut self.counts,
-        );
     }
 
     fn begin_stop(&mut self, now: Instant) {
@@ -482,14 +441,6 @@ impl Daemon {
             datagrams.remove();
         }
     }
-}
-
-/// Whether a request can take milliseconds: a page of a list has up to ten thousand entries, and a
-/// presentity can have as many documents.
-fn is_long(request: &Request) -> bool {
-    use pua_mi::Command::{List, State, Subscriptions};
-    let mut calls = request.calls.iter();
-    calls.any(|call| matches!(call.command, Ok(List(_) | Subscriptions(_) | State(_))))
 }
 
 /// Hands a question of the user agent to the resolver and its answer back to the engine.

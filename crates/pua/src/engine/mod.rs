@@ -6,6 +6,7 @@ mod daemon;
 mod delivery;
 #[cfg(test)]
 pub(crate) mod fake;
+mod gathering;
 mod handle;
 mod listeners;
 mod orders;

@@ -70,3 +70,11 @@ impl mi::Order for Orders<'_> {
         }
     }
 }
+
+/// Whether a request can take milliseconds: a page of a list has up to ten thousand entries, and a
+/// presentity can have as many documents.
+pub(super) fn is_long(request: &pua_mi::Request) -> bool {
+    use pua_mi::Command::{List, State, Subscriptions};
+    let mut calls = request.calls.iter();
+    calls.any(|call| matches!(call.command, Ok(List(_) | Subscriptions(_) | State(_))))
+}

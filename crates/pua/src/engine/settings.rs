@@ -52,6 +52,7 @@ pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_co
             rate: publish.rate,
             burst: publish.burst,
             min_interval: publish.min_interval,
+            ..Pacing::default()
         },
         ..pua_core::Config::default()
     }

@@ -38,7 +38,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         let _ = std::fs::remove_file(path);
     }
     let front = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(front_threads())
         .thread_name("pua-front")
         .enable_all()
         .build()?;
@@ -139,6 +139,13 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     front.shutdown_timeout(Duration::from_millis(200));
     tracing::info!("stopped");
     result
+}
+
+/// Threads for the front-ends, beside the engine's own. Where there is no core for a second one the
+/// two would only wake and move each other about.
+fn front_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.saturating_sub(1).clamp(1, 2)
 }
 
 fn seed() -> anyhow::Result<[u8; 32]> {

@@ -14,6 +14,9 @@ use crate::events::{Epoch, Life};
 /// Numbers of events that are reserved at a time, so that telling one costs no write.
 const EVENTS: u64 = 65_536;
 
+/// How often the loop looks whether a disk that does not answer is to be told of.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What the engine wants of a store. It hands over the changes of a turn, and releases the turn's
 /// replies and events once [`Store::committed`] has reached its number: what is acknowledged is
 /// durable.
@@ -194,6 +197,17 @@ impl Kept {
         )))
     }
 
+    /// What is told to who has no more time to wait for the disk, if that takes long.
+    pub(super) fn slow(&self) -> Option<MiError> {
+        match self {
+            Kept::Database(writer) if writer.busy_for() >= LOOK => {
+                let told = "it was done, but is not on disk yet: the disk is slow. It is written as soon as that can be";
+                Some(MiError::new(503, "Done but not stored").with_data(told))
+            }
+            _ => None,
+        }
+    }
+
     /// Writes what is left.
     pub(super) fn close(self) {
         if let Kept::Database(writer) = self {
@@ -213,13 +227,7 @@ impl Kept {
     /// When the loop must look again although nothing has happened: a disk that does not answer
     /// rings no bell.
     pub(super) fn next_look(&self, now: Instant, waiting: bool) -> Option<Instant> {
-        match self {
-            Kept::Database(writer) if waiting => {
-                let left = pua_store::STALL.saturating_sub(writer.busy_for());
-                Some(now + left.max(Duration::from_millis(100)))
-            }
-            _ => None,
-        }
+        (waiting && matches!(self, Kept::Database(_))).then(|| now + LOOK)
     }
 
     /// Its figures by name, and whether each is a counter.

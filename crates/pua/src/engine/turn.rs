@@ -98,6 +98,16 @@ impl Turn {
         }
     }
 
+    /// Takes the replies that have no more time to wait for their commit.
+    pub(crate) fn overdue(&mut self, is_overdue: impl Fn(CommandId) -> bool) -> Vec<(CommandId, Reply)> {
+        let mut overdue = Vec::new();
+        for (_, held) in &mut self.waiting {
+            let late = held.replies.extract_if(.., |(id, _)| is_overdue(*id));
+            overdue.extend(late);
+        }
+        overdue
+    }
+
     /// Whether nothing waits for a commit.
     pub(crate) fn is_settled(&self) -> bool {
         self.waiting.is_empty()
@@ -131,6 +141,45 @@ mod tests {
             out.extend(held.replies.drain(..).map(|(id, _)| id.0))
         });
         out
+    }
+
+    #[test]
+    fn a_store_that_has_failed_holds_nothing_back_and_what_is_not_durable_is_told() {
+        let (mut turn, mut store) = (Turn::default(), Slow::default());
+        let commit = |turn: &mut Turn, store: &mut Slow, failed| {
+            let mut out = Vec::new();
+            turn.commit(store, failed, |held, durable| {
+                out.extend(held.replies.drain(..).map(|(id, _)| (id.0, durable)));
+            });
+            out
+        };
+        for id in 1..=3 {
+            turn.changes.push(Change::Delete { key: id });
+            turn.held.replies.push((CommandId(id), Reply::Accepted));
+            assert!(commit(&mut turn, &mut store, false).is_empty());
+        }
+        store.done = 1;
+        let told = commit(&mut turn, &mut store, true);
+        assert_eq!(told, [(1, true), (2, false), (3, false)]);
+        // Another turn with nothing to store: what it is about may be what is not stored yet.
+        turn.held.replies.push((CommandId(4), Reply::Accepted));
+        assert_eq!(commit(&mut turn, &mut store, true), [(4, false)]);
+        assert!(turn.is_settled());
+    }
+
+    #[test]
+    fn replies_without_more_time_are_taken_and_the_others_wait_on() {
+        let (mut turn, mut store) = (Turn::default(), Slow::default());
+        for id in 1..=4 {
+            turn.changes.push(Change::Delete { key: id });
+            turn.held.replies.push((CommandId(id), Reply::Accepted));
+            assert!(released(&mut turn, &mut store).is_empty());
+        }
+        let late = turn.overdue(|id| id.0 % 2 == 0);
+        let late: Vec<u64> = late.into_iter().map(|(id, _)| id.0).collect();
+        assert_eq!(late, [2, 4]);
+        store.done = store.taken;
+        assert_eq!(released(&mut turn, &mut store), [1, 3]);
     }
 
     #[test]

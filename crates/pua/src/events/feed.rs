@@ -1,7 +1,7 @@
 //! Where the engine puts events in, and where consumers attach.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use pua_core::Event;
@@ -150,9 +150,14 @@ impl Inlet {
         self.shared.ring.newest()
     }
 
-    /// Lets consumers know of what was put in.
+    /// Lets consumers know of what was put in. Nobody is woken while there are none.
     pub(crate) fn announce(&self) {
-        self.shared.bell.notify_one();
+        // Either this sees the consumer that attaches at the same time, or that one sees what was
+        // put in: each writes first and then looks at what the other has written.
+        fence(Ordering::SeqCst);
+        if self.shared.counts.consumers.load(Ordering::Relaxed) > 0 {
+            self.shared.bell.notify_one();
+        }
     }
 
     /// Figures of the stream.
@@ -187,7 +192,11 @@ impl Feed {
             (attached < most).then_some(attached + 1)
         });
         match seat {
-            Ok(_) => Ok(Consumer::new(self.clone(), filter, start)),
+            Ok(_) => {
+                // See `Inlet::announce`.
+                fence(Ordering::SeqCst);
+                Ok(Consumer::new(self.clone(), filter, start))
+            }
             Err(_) => Err(TooManyConsumers(most)),
         }
     }

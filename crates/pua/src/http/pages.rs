@@ -51,11 +51,19 @@ pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// `/readyz`: the engine takes commands.
+/// `/readyz`: the engine takes commands, and can write down what they change.
 pub(super) async fn ready(State(shared): State<Shared>) -> Response {
-    let asked = call(&shared.engine, "uptime", "{}");
+    let asked = call(
+        &shared.engine,
+        "get_statistics",
+        r#"{"statistics":["store:failed"]}"#,
+    );
     match tokio::time::timeout(READY, asked).await {
-        Ok(Some(answer)) if answer.get("result").is_some() => "ready\n".into_response(),
+        Ok(Some(answer)) if answer["result"]["store:failed"] == 0 => "ready\n".into_response(),
+        Ok(Some(answer)) if answer["result"]["store:failed"] == 1 => {
+            let told = "not ready: the store cannot be written, the log tells why\n";
+            (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
+        }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
 }

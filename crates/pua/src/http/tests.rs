@@ -87,7 +87,9 @@ fn echo(payload: &[u8]) -> Option<Vec<u8>> {
     let request: Value = serde_json::from_slice(payload).ok()?;
     let id = request.get("id")?;
     let result = match request["method"].as_str()? {
-        "get_statistics" => json!({"pua:publish_sent": 7, "pua:publications": 2, "mi:requests": 9}),
+        "get_statistics" => {
+            json!({"pua:publish_sent": 7, "pua:publications": 2, "mi:requests": 9, "store:failed": 0})
+        }
         "list_statistics" => {
             json!({"pua:publish_sent": "incremental", "pua:publications": "non-incremental", "mi:requests": "incremental"})
         }
@@ -211,6 +213,18 @@ fn health_readiness_metrics_and_the_front_page() {
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_not_ready() {
+    let served = Served::new(|payload| {
+        let request: Value = serde_json::from_slice(payload).ok()?;
+        let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": {"store:failed": 1}});
+        Some(answer.to_string().into_bytes())
+    });
+    let answer = served.get("/readyz");
+    assert_eq!(status(&answer), "503");
+    assert!(body(&answer).contains("the store cannot be written"), "{answer}");
 }
 
 #[test]

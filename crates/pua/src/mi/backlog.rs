@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::UnixAddr;
 
-/// The longest pause between two attempts; the first is 1 ms, then it doubles.
+/// The first pause before another attempt: a client that only waits for the processor needs no
+/// more, and then the loop is busy and looks in time. The pause doubles, up to [`PAUSE`].
+const FIRST: Duration = Duration::from_micros(100);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Replies that may wait in all, and for one client.
 const TOTAL: usize = 8192;
@@ -70,8 +72,8 @@ impl Backlog {
         queue.replies.push_back((now + self.timeout, bytes));
         self.len += 1;
         if fresh {
-            queue.pause = Duration::from_millis(1);
-            self.schedule(now + Duration::from_millis(1), client);
+            queue.pause = FIRST;
+            self.schedule(now + FIRST, client);
         }
         0
     }
@@ -104,7 +106,7 @@ impl Backlog {
             if queue.replies.pop_front().is_some() {
                 self.len -= 1;
             }
-            queue.pause = Duration::from_millis(1);
+            queue.pause = FIRST;
             if queue.replies.is_empty() {
                 self.queues.remove(client);
             }
@@ -159,10 +161,10 @@ mod tests {
         assert_eq!(backlog.push(at(50), one, b"2".to_vec()), 0);
         assert!(backlog.waits_for(&one));
         assert_eq!(backlog.due(start), None);
-        assert_eq!(backlog.next_timeout(), Some(at(1)));
+        assert_eq!(backlog.next_timeout(), Some(start + FIRST));
         assert_eq!(backlog.due(at(1)), Some(one));
         assert_eq!(backlog.later(at(1), one), 0);
-        assert_eq!(backlog.next_timeout(), Some(at(2)));
+        assert_eq!(backlog.next_timeout(), Some(at(1) + FIRST));
         // The first one's time is over, the second one's is not.
         assert_eq!(backlog.due(at(110)), Some(one));
         assert_eq!(backlog.later(at(110), one), 1);

@@ -1,7 +1,8 @@
 //! Datagram sockets of the management interface, UNIX and UDP. A reply leaves by the socket that
 //! the request came in by, so that clients that have connected their socket get it as well.
 
-use std::io::{self, ErrorKind};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -12,7 +13,8 @@ use bytes::Bytes;
 use mio::net::UnixDatagram;
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, UnixAddr, recvfrom, sendto};
+use nix::sys::socket::{MsgFlags, MultiHeaders, UnixAddr, recvfrom, sendmmsg, sendto};
+use smallvec::SmallVec;
 
 use super::TOKEN_DATAGRAM;
 use super::backlog::{Backlog, Client};
@@ -21,6 +23,9 @@ use crate::sip::{UdpPort, udp_socket};
 
 /// Requests taken from one socket in one turn.
 const BUDGET: usize = 128;
+/// Replies sent by one system call. The system lets a client run as soon as something is there for
+/// it: sent one by one, each reply would cost this thread the processor.
+const BATCH: usize = 32;
 /// A UNIX datagram can be larger than a UDP one; requests beyond this are cut by the system.
 const DATAGRAM: usize = 256 * 1024;
 
@@ -66,6 +71,9 @@ enum Port {
 pub(crate) struct Datagrams {
     ports: Vec<Port>,
     buffer: Box<[u8]>,
+    /// Replies of this turn to UNIX clients.
+    outbox: VecDeque<(Client, Vec<u8>)>,
+    outgoing: MultiHeaders<UnixAddr>,
     backlog: Backlog,
     pub(crate) sent: u64,
     pub(crate) dropped: u64,
@@ -98,6 +106,8 @@ impl Datagrams {
         Ok(Datagrams {
             ports,
             buffer: vec![0; DATAGRAM].into_boxed_slice(),
+            outbox: VecDeque::new(),
+            outgoing: MultiHeaders::preallocate(BATCH, None),
             backlog: Backlog::new(settings.socket_timeout),
             sent: 0,
             dropped: 0,
@@ -168,22 +178,12 @@ impl Datagrams {
         }
     }
 
-    /// Sends a reply, now if the client's queue has room, else within the socket timeout.
-    pub(crate) fn send(&mut self, now: Instant, to: Origin, bytes: Vec<u8>) {
+    /// Takes a reply; [`Datagrams::flush`] sends it.
+    pub(crate) fn send(&mut self, to: Origin, bytes: Vec<u8>) {
         match to {
             Origin::Unix(_, None) => {}
             Origin::Unix(at, Some(address)) => {
-                let client = Client { port: at, address };
-                if self.backlog.waits_for(&client) {
-                    // Behind the replies that wait already: the order is kept.
-                    self.dropped += self.backlog.push(now, client, bytes);
-                    return;
-                }
-                match self.send_unix(&client, &bytes) {
-                    Ok(()) => self.sent += 1,
-                    Err(error) if is_full(error) => self.dropped += self.backlog.push(now, client, bytes),
-                    Err(_) => self.dropped += 1,
-                }
+                self.outbox.push_back((Client { port: at, address }, bytes));
             }
             Origin::Udp(at, address) => {
                 if let Some(Port::Udp(port)) = self.ports.get_mut(at) {
@@ -191,6 +191,75 @@ impl Datagrams {
                 }
             }
         }
+    }
+
+    /// Sends the replies in the outbox; what finds a full queue at the client waits for room.
+    fn empty_outbox(&mut self, now: Instant) {
+        // Whether the client of the first reply was given time to read.
+        let mut yielded = false;
+        while let Some((client, _)) = self.outbox.front() {
+            let client = *client;
+            if self.backlog.waits_for(&client) {
+                // Behind the replies that wait already: the order is kept.
+                self.put_back(now);
+                continue;
+            }
+            match self.send_batch(client.port) {
+                Ok(count) => {
+                    self.sent += count as u64;
+                    self.outbox.drain(..count.min(self.outbox.len()));
+                    yielded = false;
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) if is_full(error) && !yielded => {
+                    // A queue has about ten places: a client that only waits for the processor has
+                    // read them in no time.
+                    yielded = true;
+                    std::thread::yield_now();
+                }
+                Err(error) if is_full(error) => {
+                    yielded = false;
+                    self.put_back(now);
+                }
+                Err(_) => {
+                    // The client is gone.
+                    yielded = false;
+                    self.outbox.pop_front();
+                    self.dropped += 1;
+                }
+            }
+        }
+    }
+
+    /// The first reply of the outbox waits for room at its client.
+    fn put_back(&mut self, now: Instant) {
+        if let Some((client, bytes)) = self.outbox.pop_front() {
+            self.dropped += self.backlog.push(now, client, bytes);
+        }
+    }
+
+    /// Sends the first replies of the outbox that go out by this port and have none before them in
+    /// the backlog: how many, at least one, or why not even the first.
+    fn send_batch(&mut self, at: usize) -> Result<usize, Errno> {
+        let Some(Port::Unix { socket, .. }) = self.ports.get(at) else {
+            return Err(Errno::ENOTSOCK);
+        };
+        let fits = |(client, _): &&(Client, Vec<u8>)| client.port == at && !self.backlog.waits_for(client);
+        let batch = || self.outbox.iter().take(BATCH).take_while(fits);
+        let slots: SmallVec<[[IoSlice<'_>; 1]; BATCH]> =
+            batch().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
+        let addresses: SmallVec<[Option<UnixAddr>; BATCH]> =
+            batch().map(|(client, _)| Some(client.address)).collect();
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let sent = sendmmsg(
+            socket.as_raw_fd(),
+            &mut self.outgoing,
+            slots.iter(),
+            &addresses[..],
+            [],
+            flags,
+        )?;
+        Ok(sent.count())
     }
 
     fn send_unix(&self, client: &Client, bytes: &[u8]) -> Result<(), Errno> {
@@ -206,9 +275,9 @@ impl Datagrams {
         .map(|_| ())
     }
 
-    /// Sends the replies by UDP that were put into the queue, and tries again what found a full
-    /// queue at the client.
+    /// Sends the replies that were taken, and tries again what found a full queue at the client.
     pub(crate) fn flush(&mut self, now: Instant) {
+        self.empty_outbox(now);
         for port in &mut self.ports {
             if let Port::Udp(port) = port {
                 port.flush(|_| ());
@@ -239,9 +308,9 @@ impl Datagrams {
         self.backlog.next_timeout()
     }
 
-    /// Replies that wait for room.
+    /// Replies that have not been sent yet.
     pub(crate) fn waiting(&self) -> usize {
-        self.backlog.len()
+        self.outbox.len() + self.backlog.len()
     }
 
     /// Removes the names of the UNIX sockets that still lead to them.

@@ -1,6 +1,8 @@
 //! The desk where requests are taken and answers handed out: each call of a request gets exactly
 //! one answer, and those of a batch go out together once all are there.
 
+use std::time::Instant;
+
 use pua_core::{Command, CommandId};
 use pua_mi::{Answer, MiError, Reply, ReplyName, Request};
 use slab::Slab;
@@ -59,6 +61,8 @@ struct Slot {
     about: About,
     /// The caller counts on it that what is asked for outlives the daemon.
     durable: bool,
+    /// When the caller has had enough.
+    deadline: Instant,
 }
 
 /// The requests under way.
@@ -131,6 +135,7 @@ impl Desk {
                 place,
                 about,
                 durable: translate::is_durable(&command),
+                deadline: Instant::now() + translate::timeout(&command),
             });
             order.command(id, command);
         }
@@ -145,6 +150,13 @@ impl Desk {
     fn unheard(&mut self) -> CommandId {
         self.serial += 1;
         CommandId((self.serial << SLOT_BITS) | ((1 << SLOT_BITS) - 1))
+    }
+
+    /// Whether the caller has no more time to wait.
+    pub(crate) fn is_overdue(&self, now: Instant, id: CommandId) -> bool {
+        let slot = usize::try_from(id.0 & ((1 << SLOT_BITS) - 1)).ok();
+        let slot = slot.and_then(|index| self.slots.get(index));
+        slot.is_some_and(|slot| slot.id == id && slot.deadline <= now)
     }
 
     /// Takes the user agent's reply in; the whole answer if that was the last one missing. With a

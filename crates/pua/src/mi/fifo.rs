@@ -57,6 +57,8 @@ pub(crate) struct Fifo {
     framer: FifoFramer,
     buffer: Box<[u8]>,
     readable: bool,
+    /// The last writer may have gone: then the end of file is still to be read.
+    hung_up: bool,
     /// When the name is to be checked.
     check_at: Instant,
     /// Bytes of an incomplete request may be in the framer.
@@ -87,6 +89,7 @@ impl Fifo {
             framer: FifoFramer::new(REQUEST),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             readable: true,
+            hung_up: false,
             check_at: now + CHECK,
             fed: false,
             give_up_at: None,
@@ -107,9 +110,10 @@ impl Fifo {
         )
     }
 
-    /// Something was written, or a writer has come or gone.
-    pub(crate) fn on_event(&mut self) {
+    /// Something was written, or a writer has come or gone; `hung_up`: there is none left.
+    pub(crate) fn on_event(&mut self, hung_up: bool) {
         self.readable = true;
+        self.hung_up |= hung_up;
     }
 
     /// Whether there may be more to read without a new event.
@@ -124,7 +128,7 @@ impl Fifo {
             match self.file.read(&mut self.buffer) {
                 // Nobody has it open for writing.
                 Ok(0) => {
-                    self.readable = false;
+                    (self.readable, self.hung_up) = (false, false);
                     if std::mem::take(&mut self.fed) {
                         let grace = if self.framer.is_between_lines() {
                             GRACE
@@ -136,6 +140,9 @@ impl Fifo {
                 }
                 Ok(count) => {
                     taken += count;
+                    // Less than there is room for: that was all, and what comes now is told by a
+                    // new event.
+                    self.readable = self.hung_up || count == self.buffer.len();
                     self.fed = true;
                     self.give_up_at = None;
                     self.framer.push(self.buffer.get(..count).unwrap_or_default());
@@ -144,7 +151,7 @@ impl Fifo {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.readable = false,
+                Err(_) => (self.readable, self.hung_up) = (false, false),
             }
         }
         if self.give_up_at.is_some_and(|at| at <= now) {

@@ -1,6 +1,6 @@
 //! `pua:list` and `pua:show`: what is held, as JSON.
 
-use pua_core::{Filter, PublicationState, PublicationView, UserAgent};
+use pua_core::{Filter, OnStop, PublicationState, PublicationView, UserAgent};
 use pua_mi::command::{ListFilter, Name};
 use pua_mi::{MiError, Reply};
 use serde_json::{Map, Value, json};
@@ -101,6 +101,13 @@ fn details(clock: &Clock, view: &PublicationView) -> Map<String, Value> {
     row.insert(
         "outbound_proxy".into(),
         json!(view.proxy.as_ref().map(|proxy| &*proxy.uri)),
+    );
+    row.insert(
+        "on_stop".into(),
+        json!(view.on_stop.map(|on_stop| match on_stop {
+            OnStop::Keep => "keep",
+            OnStop::Remove => "remove",
+        })),
     );
     row.insert(
         "call_id".into(),

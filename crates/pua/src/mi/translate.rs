@@ -2,6 +2,7 @@
 //! the only place that knows both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pua_core as core;
@@ -81,6 +82,16 @@ pub(crate) fn is_durable(command: &core::Command) -> bool {
     }
 }
 
+/// How long the caller waits.
+pub(crate) fn timeout(command: &core::Command) -> Duration {
+    match command {
+        core::Command::Publish(publish) => publish.timeout,
+        core::Command::Remove(target) | core::Command::Refresh(target) => target.timeout,
+        core::Command::Subscribe(subscribe) | core::Command::Fetch(subscribe) => subscribe.timeout,
+        core::Command::Unsubscribe(target) => target.timeout,
+    }
+}
+
 /// Whether a reply says that what was asked for is so.
 pub(crate) fn is_success(reply: &core::Reply) -> bool {
     match reply {
@@ -131,7 +142,10 @@ fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
         proxy: publish
             .outbound_proxy
             .map(|uri| core::Proxy { uri: Arc::from(uri) }),
-        on_stop: None,
+        on_stop: publish.on_stop.map(|on_stop| match on_stop {
+            mi::OnStop::Keep => core::OnStop::Keep,
+            mi::OnStop::Remove => core::OnStop::Remove,
+        }),
         wait,
         timeout: publish.timeout,
     })

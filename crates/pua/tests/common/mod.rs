@@ -105,6 +105,34 @@ impl Daemon {
         }
     }
 
+    /// Starts a daemon that may make no file larger than so many KiB, which [`Daemon::unlimit`]
+    /// takes back.
+    pub(crate) fn start_limited(directory: PathBuf, configuration: &str, kib: u32) -> Daemon {
+        let plain = command(&directory, configuration);
+        let mut limited = Command::new("bash");
+        limited
+            .arg("-c")
+            .arg(format!("ulimit -S -f {kib}; exec \"$0\" \"$@\""))
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        let (child, ready) = Daemon::wait_for(limited, &directory);
+        Daemon {
+            ready,
+            directory,
+            child: Some(child),
+            clients: AtomicU32::new(0),
+        }
+    }
+
+    /// Lets files grow again.
+    pub(crate) fn unlimit(&self) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        let done = Command::new("prlimit")
+            .args(["--fsize=unlimited:unlimited", "--pid", &id])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
     /// Starts it once more, as it was, after it has ended.
     pub(crate) fn again(&mut self) {
         let configuration = fs::read_to_string(self.path("pua.toml")).unwrap();
@@ -115,15 +143,16 @@ impl Daemon {
 
     /// Starts a daemon and waits until it serves.
     fn spawn(directory: &Path, configuration: &str) -> (Child, Value) {
+        Daemon::wait_for(command(directory, configuration), directory)
+    }
+
+    fn wait_for(mut command: Command, directory: &Path) -> (Child, Value) {
         let path = directory.join("ready.json");
         // A daemon that was killed has left it.
         let _ = fs::remove_file(&path);
         let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
         watch.add_watch(directory, AddWatchFlags::IN_MOVED_TO).unwrap();
-        let mut child = command(directory, configuration)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let start = Instant::now();
         while !path.exists() {
             assert!(start.elapsed() < PATIENCE, "the daemon does not get ready");

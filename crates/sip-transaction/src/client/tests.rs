@@ -34,7 +34,7 @@ fn run(base: Instant, all: &mut ClientTransactions) -> Vec<(u128, &'static str)>
     while let Some(at) = all.next_due() {
         while let Some(event) = all.poll(at) {
             let what = match event {
-                Elapsed::Retransmit(transmit) => {
+                Elapsed::Retransmit { transmit, .. } => {
                     assert_eq!(
                         &transmit.bytes[..],
                         b"request",

@@ -83,7 +83,8 @@ fn a_unix_client_is_answered_by_the_socket_it_wrote_to() {
     client.send(b"ask").unwrap();
     let (origin, bytes) = world.receive();
     assert_eq!(bytes, b"ask");
-    world.datagrams.send(Instant::now(), origin, b"told".to_vec());
+    world.datagrams.send(origin, b"told".to_vec());
+    world.datagrams.flush(Instant::now());
     assert_eq!(text(&client), "told");
 }
 
@@ -98,7 +99,7 @@ fn a_udp_client_is_answered() {
     client.connect(address).unwrap();
     client.send(b"ask").unwrap();
     let (origin, _) = world.receive();
-    world.datagrams.send(Instant::now(), origin, b"told".to_vec());
+    world.datagrams.send(origin, b"told".to_vec());
     world.datagrams.flush(Instant::now());
     let mut buffer = [0; 10];
     assert_eq!(client.recv(&mut buffer).unwrap(), 4);
@@ -112,7 +113,8 @@ fn a_client_without_a_name_is_heard_and_not_answered() {
     let (origin, bytes) = world.receive();
     assert_eq!(bytes, b"ask");
     assert!(matches!(origin, Origin::Unix(0, None)), "{origin:?}");
-    world.datagrams.send(Instant::now(), origin, b"told".to_vec());
+    world.datagrams.send(origin, b"told".to_vec());
+    world.datagrams.flush(Instant::now());
     assert_eq!((world.datagrams.sent, world.datagrams.dropped), (0, 0));
 }
 
@@ -125,8 +127,9 @@ fn a_full_client_gets_all_its_answers_later_and_in_order() {
     let mut now = Instant::now();
     let count = 2000;
     for number in 0..count {
-        world.datagrams.send(now, origin, number.to_string().into_bytes());
+        world.datagrams.send(origin, number.to_string().into_bytes());
     }
+    world.datagrams.flush(now);
     assert!(world.datagrams.waiting() > 0, "the queue of a socket is short");
     for number in 0..count {
         if world.datagrams.waiting() > 0 {
@@ -140,6 +143,41 @@ fn a_full_client_gets_all_its_answers_later_and_in_order() {
     assert_eq!(world.datagrams.waiting(), 0);
 }
 
+/// A client that does not read, or is gone, holds up none of those that are answered with it.
+#[test]
+fn one_batch_reaches_everyone_who_can_be_reached() {
+    let mut world = world();
+    let clients: Vec<Client> = (0..4).map(|n| world.client(&format!("c{n}"))).collect();
+    let mut origins = Vec::new();
+    for client in &clients {
+        client.send_to(b"ask", world.socket()).unwrap();
+        origins.push(world.receive().0);
+    }
+    std::fs::remove_file(world.directory.path().join("c1")).unwrap();
+    for number in 0..100 {
+        // The first one gets more than its queue holds.
+        world.datagrams.send(origins[0], number.to_string().into_bytes());
+    }
+    for origin in &origins[1..] {
+        world.datagrams.send(*origin, b"told".to_vec());
+    }
+    let now = Instant::now();
+    world.datagrams.flush(now);
+    assert!(world.datagrams.waiting() > 0);
+    assert_eq!(world.datagrams.dropped, 1);
+    assert_eq!(
+        (text(&clients[2]), text(&clients[3])),
+        ("told".into(), "told".into())
+    );
+    let mut now = now;
+    for number in 0..100 {
+        assert_eq!(text(&clients[0]), number.to_string());
+        now = world.datagrams.next_timeout().unwrap_or(now);
+        world.datagrams.flush(now);
+    }
+    assert_eq!(world.datagrams.waiting(), 0);
+}
+
 #[test]
 fn a_client_that_is_gone_costs_nothing() {
     let mut world = world();
@@ -148,7 +186,8 @@ fn a_client_that_is_gone_costs_nothing() {
     let (origin, _) = world.receive();
     drop(client);
     std::fs::remove_file(world.directory.path().join("c")).unwrap();
-    world.datagrams.send(Instant::now(), origin, b"told".to_vec());
+    world.datagrams.send(origin, b"told".to_vec());
+    world.datagrams.flush(Instant::now());
     assert_eq!((world.datagrams.waiting(), world.datagrams.dropped), (0, 1));
 }
 
