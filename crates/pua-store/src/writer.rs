@@ -110,6 +110,8 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     work: Condvar,
+    /// For the upkeep's thread, which commits must not wake.
+    ended: Condvar,
     committed: AtomicU64,
     reserved: AtomicU64,
     /// Microseconds since `start` when the commit under way began; 0: none is.
@@ -174,6 +176,7 @@ impl Writer {
                 ..Queue::default()
             }),
             work: Condvar::new(),
+            ended: Condvar::new(),
             committed: AtomicU64::new(0),
             reserved: AtomicU64::new(opened.lease.reserved),
             busy_since: AtomicU64::new(0),
@@ -322,6 +325,7 @@ impl Writer {
     fn end(&mut self) {
         self.shared.queue().stop = true;
         self.shared.work.notify_all();
+        self.shared.ended.notify_all();
         // The upkeep's connection must be gone first: the last one tidies the file up.
         for thread in [self.upkeep.take(), self.thread.take()].into_iter().flatten() {
             if thread.join().is_err() {
@@ -369,7 +373,7 @@ fn keep_up(shared: &Shared, mut upkeep: Box<dyn Upkeep>) {
             if left.is_zero() {
                 break;
             }
-            let waited = shared.work.wait_timeout(queue, left);
+            let waited = shared.ended.wait_timeout(queue, left);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -153,7 +153,7 @@ fn a_full_disk_is_told_what_is_held_is_refreshed_and_all_is_written_when_there_i
         "pua:refresh",
         json!({"presentity_uri": format!("sip:{}@example.com", acknowledged[0]), "event_package": "presence"}),
     );
-    assert_eq!(refreshed["result"]["code"], 200, "{refreshed}");
+    assert_eq!(refreshed["result"]["reply"], "200 OK", "{refreshed}");
 
     daemon.unlimit();
     let start = Instant::now();
@@ -235,6 +235,51 @@ fn first_event(daemon: &Daemon, query: &str) -> (u64, String) {
         event["seq"].as_u64().unwrap(),
         event["cursor"].as_str().unwrap().to_owned(),
     )
+}
+
+fn pua(arguments: &[&str]) -> (i32, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pua"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn an_operator_looks_over_copies_and_shrinks_the_database() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "");
+    let mut daemon = Daemon::start_in(directory, &text);
+    publish(&daemon, &server, "alice", "tag1");
+    let at = |name: &str| daemon.path(name).display().to_string();
+    let (database, copy, configuration) = (at("pua.db"), at("copy.db"), at("pua.toml"));
+    // While the daemon runs.
+    let (code, told) = pua(&["store", "check", "--config", &configuration]);
+    assert_eq!(
+        (code, told.as_str()),
+        (0, "ok: 1 publications, 0 subscriptions can be read\n")
+    );
+    let (code, told) = pua(&["store", "stats", "--json", "--file", &database]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["publications"], 1);
+    let (code, told) = pua(&["store", "backup", &copy, "--file", &database]);
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = pua(&["store", "backup", &copy, "--file", &database]);
+    assert!(code == 3 && told.contains("overwrites nothing"), "{told}");
+    let (code, told) = pua(&["store", "vacuum", "--file", &database]);
+    assert!(code == 1 && told.contains("stop the daemon first"), "{told}");
+    // The copy is a store.
+    let (code, told) = pua(&["store", "check", "--json", "--file", &copy]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["publications"], 1);
+    let (code, told) = pua(&["store", "vacuum", "--file", &copy]);
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = pua(&["store", "check", "--file", &at("nothing.db")]);
+    assert!(code == 3 && told.contains("no such file"), "{told}");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait(), Some(0));
 }
 
 #[test]

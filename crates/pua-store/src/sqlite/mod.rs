@@ -35,6 +35,9 @@ const CACHE: i64 = 16 * 1024;
 /// How often the time is noted, in milliseconds.
 const NOTE: u64 = 1000;
 
+/// Beyond so many clocks those that are not needed are forgotten.
+const CLOCKS: i64 = 64;
+
 /// A SQLite file as a store.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -101,6 +104,27 @@ impl Sqlite {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Lets the file have so many pages at most, while it is open.
+    ///
+    /// # Errors
+    /// SQLite does not take it.
+    pub fn limit_pages(&self, pages: u32) -> Result<(), Error> {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        self.connection
+            .query_row(&sql, [], |_| Ok(()))
+            .map_err(|error| self.failure(&error))
+    }
+
+    /// How long another program may hold the file locked before a commit counts as failed.
+    ///
+    /// # Errors
+    /// SQLite does not take it.
+    pub fn be_patient_for(&self, patience: Duration) -> Result<(), Error> {
+        self.connection
+            .busy_timeout(patience)
+            .map_err(|error| self.failure(&error))
     }
 
     fn failure(&self, error: &rusqlite::Error) -> Error {
@@ -183,6 +207,7 @@ impl Backend for Sqlite {
     fn acquire(&mut self, reading: &Reading, events: u64) -> Result<Lease, Error> {
         let wall = u64::try_from(reading.wall).unwrap_or_default();
         self.transaction(|sqlite| {
+            forget_clocks(&sqlite.connection).map_err(|error| sqlite.failure(&error))?;
             // A file that was put back from a backup must not give an epoch again: it grows with
             // the time as well.
             sqlite
@@ -233,6 +258,25 @@ impl Backend for Sqlite {
             .close()
             .map_err(|(_, error)| failure(&name, &error))
     }
+}
+
+/// Forgets the clocks that no row names, if there are many: each boot and each jump of the wall
+/// clock adds one. The last one of a boot corrects the others.
+fn forget_clocks(connection: &Connection) -> rusqlite::Result<()> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM clock", [], |row| row.get(0))?;
+    if count <= CLOCKS {
+        return Ok(());
+    }
+    connection
+        .execute(
+            "WITH named AS (SELECT clock AS id FROM intent UNION SELECT clock FROM granted
+                 UNION SELECT clock FROM wanted UNION SELECT clock FROM dialog),
+             boots AS (SELECT max(id) AS last FROM clock
+                 WHERE boot IN (SELECT boot FROM clock WHERE id IN named) GROUP BY boot)
+             DELETE FROM clock WHERE id NOT IN named AND id NOT IN boots AND id < (SELECT max(id) FROM clock)",
+            [],
+        )
+        .map(drop)
 }
 
 /// Reads all records.

@@ -80,7 +80,7 @@ CREATE VIEW publication AS
 SELECT i.key, i.presentity, i.package, i.id,
        CASE WHEN i.removing THEN 'removing'
             WHEN g.etag IS NOT NULL AND g.revision = i.revision
-                 AND g.expires_ms > unixepoch('now') * 1000 THEN 'published'
+                 AND g.expires_ms > strftime('%s', 'now') * 1000 THEN 'published'
             ELSE 'waiting' END AS state,
        g.etag,
        strftime('%Y-%m-%dT%H:%M:%SZ', g.expires_ms / 1000, 'unixepoch') AS expires_at,

@@ -13,6 +13,7 @@ pub(crate) mod screen;
 mod serve;
 mod shell;
 mod status;
+mod store;
 mod subscription;
 mod subscriptions;
 mod tail;
@@ -96,6 +97,9 @@ enum Command {
     /// Check a configuration, or print an example
     #[command(subcommand, arg_required_else_help = true)]
     Config(configuration::Configuration),
+    /// Look after the database of publications and subscriptions
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(store::Store),
     /// Print a completion script
     #[command(hide = true)]
     Completion(shell::Completion),
@@ -126,6 +130,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Command::Collect(command) => command.run(),
         Command::Doc(command) => command.run(),
         Command::Config(command) => command.run(),
+        Command::Store(command) => command.run(),
         Command::Completion(command) => command.run(),
         Command::Man(command) => command.run(),
     };
@@ -155,6 +160,7 @@ impl Command {
             Command::Doc(doc::Doc::Check(command)) => command.json,
             Command::Collect(command) => command.connection.json,
             Command::Config(configuration::Configuration::Check(command)) => command.json,
+            Command::Store(command) => command.json(),
             _ => false,
         }
     }

@@ -65,8 +65,10 @@ pub(super) fn open(settings: &config::Store) -> anyhow::Result<Closed> {
     };
     let told = |error: pua_store::Error| -> anyhow::Error {
         match error.trouble {
-            // It may have ended when the supervisor tries again.
-            Trouble::Owned => anyhow::anyhow!("store.url: {error}\n  hint: {}", error.hint()),
+            // It may have passed when the supervisor tries again.
+            Trouble::Owned | Trouble::Full | Trouble::Io | Trouble::Locked => {
+                anyhow::anyhow!("store.url: {error}\n  hint: {}", error.hint())
+            }
             _ => ConfigFault {
                 what: format!("store.url: {error}"),
                 hint: error.hint().to_owned(),
@@ -120,7 +122,7 @@ impl Closed {
         else {
             return Ok(Kept::Memory { last: 0 });
         };
-        let begun = Instant::now();
+        let begun = crate::clock::now();
         let loaded = backend.load(&Reading::take(&boot), &mut |record| match record {
             Restored::Publication(record) => take(begun, Input::Restore(*record)),
             Restored::Subscription(record) => take(begun, Input::RestoreSubscription(*record)),
