@@ -41,7 +41,7 @@ pub(crate) struct Load {
 /// Runs it; writes `hold.json`.
 ///
 /// # Errors
-/// A program does not start or answers no more.
+/// A program does not start or answers no more; a publication is lost, or a refresh late.
 pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     let count = load.publications;
     let making = count as f64 / 10_000.0;
@@ -120,6 +120,12 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         result.counts.presentities == count,
         "{} of {count} publications are at the sink",
         result.counts.presentities
+    );
+    anyhow::ensure!(
+        result.counts.late + result.counts.expired == 0,
+        "{} refreshes were late, {} publications ran out",
+        result.counts.late,
+        result.counts.expired
     );
     Ok(())
 }
