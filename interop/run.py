@@ -83,14 +83,18 @@ def main():
     case.configure(given.pua.resolve(), given.venv.absolute())
 
     def interrupted(number, frame):
-        raise SystemExit(128 + number)
+        # unittest takes every other exception for a test's.
+        raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, interrupted)
 
     # Unbuffered lines, so that a run that is watched (or cut off) shows how far it came.
     sys.stdout.reconfigure(line_buffering=True)
     found = unittest.TestLoader().discover(str(HERE / "tests"), top_level_dir=str(HERE))
     suite = select(found, given.names)
-    result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=0).run(suite)
+    try:
+        result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=0).run(suite)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     bad = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
     good = result.testsRun - bad
     print(f"{good} passed, {bad} failed")

@@ -74,7 +74,7 @@ pub(crate) fn call(
     id: usize,
     user: usize,
     revision: usize,
-    expires: u32,
+    expires: i64,
     reply: Option<&str>,
 ) {
     let name = command.name();

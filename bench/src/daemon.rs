@@ -113,7 +113,6 @@ impl Setup {
             text.parse().with_context(|| format!("no address: {text}"))
         };
         let publisher = Publisher {
-            pids: vec![child.id()],
             child,
             doors: Doors {
                 unix: directory.path("mi.sock"),

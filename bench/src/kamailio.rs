@@ -1,6 +1,7 @@
 //! Kamailio's publisher (`pua` and `pua_rpc`, as Debian packages them) as a program under test.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use crate::directory::Directory;
-use crate::process;
 use crate::publisher::{Doors, Publisher, System, until};
 
 const TEMPLATE: &str = include_str!("kamailio.cfg.in");
@@ -79,7 +79,7 @@ pub(crate) fn start(disk: &Path, sink: SocketAddr, update_period: u32) -> anyhow
             bail!("it has ended: {status}");
         }
         let fifo = fs::metadata(directory.path("rpc.fifo")).is_ok_and(|meta| meta.file_type().is_fifo());
-        Ok(fifo && directory.path("rpc.sock").exists() && TcpStream::connect(http).is_ok())
+        Ok(fifo && directory.path("rpc.sock").exists() && answers(http))
     });
     if let Err(error) = serves {
         let _ = child.kill();
@@ -89,7 +89,6 @@ pub(crate) fn start(disk: &Path, sink: SocketAddr, update_period: u32) -> anyhow
         return Err(error.context(format!("its last words, the newest first: {end:#?}")));
     }
     Ok(Publisher {
-        pids: process::family(child.id()),
         child,
         doors: Doors {
             unix: directory.path("rpc.sock"),
@@ -103,6 +102,27 @@ pub(crate) fn start(disk: &Path, sink: SocketAddr, update_period: u32) -> anyhow
         directory,
         disk: Some(disk),
     })
+}
+
+/// Whether a call over HTTP is answered. Its sockets are there long before those who read them.
+fn answers(http: SocketAddr) -> bool {
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"core.uptime"}"#;
+    let request = format!(
+        "POST /RPC HTTP/1.1\r\nHost: {http}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{call}",
+        call.len()
+    );
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(http)?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = [0; 4096];
+        let count = stream.read(&mut answer)?;
+        Ok(answer
+            .get(..count)
+            .unwrap_or_default()
+            .starts_with(b"HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
 }
 
 /// A fresh database from the packages' schema files. `pua_rpc` without an id stores NULL into a

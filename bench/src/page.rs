@@ -200,7 +200,7 @@ impl Page {
     }
 
     fn hold(&mut self, name: &str, hold: &Hold) -> anyhow::Result<()> {
-        let granted = hold.grant.min(hold.expires);
+        let granted = hold.grant;
         let _ = writeln!(
             self.text,
             "\n## {} publications, held with a grant of {granted} s\n",

@@ -64,8 +64,6 @@ pub(crate) struct Doors {
 pub(crate) struct Publisher {
     pub(crate) child: Child,
     pub(crate) doors: Doors,
-    /// All its processes.
-    pub(crate) pids: Vec<u32>,
     pub(crate) system: System,
     /// Sockets and the like.
     pub(crate) directory: Directory,
@@ -74,12 +72,20 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
+    /// All its processes; Kamailio makes some of them after it has begun to serve.
+    fn pids(&self) -> Vec<u32> {
+        match self.system {
+            System::Kamailio => process::family(self.child.id()),
+            _ => vec![self.child.id()],
+        }
+    }
+
     /// CPU time that all its processes have used.
     ///
     /// # Errors
     /// One is gone.
     pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
-        process::cpu(&self.pids)
+        process::cpu(&self.pids())
     }
 
     /// What all its processes hold.
@@ -87,7 +93,7 @@ impl Publisher {
     /// # Errors
     /// One is gone.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
-        process::memory(&self.pids)
+        process::memory(&self.pids())
     }
 
     /// Ends it, gracefully or not, and waits for its end: how long that took. Its store stays.

@@ -109,7 +109,8 @@ pub(crate) struct Hold {
     pub(crate) machine: Machine,
     pub(crate) system: System,
     pub(crate) publications: usize,
-    pub(crate) expires: u32,
+    /// Seconds asked for, -1: until told otherwise; seconds granted.
+    pub(crate) expires: i64,
     pub(crate) grant: u32,
     /// How long it took to make them, and CPU seconds of daemon, sink and generator for 1000.
     pub(crate) making_seconds: f64,
@@ -135,7 +136,8 @@ pub(crate) struct Restart {
     pub(crate) machine: Machine,
     pub(crate) system: System,
     pub(crate) publications: usize,
-    pub(crate) expires: u32,
+    /// Seconds granted; all are held until told otherwise.
+    pub(crate) grant: u32,
     /// Whether it was killed, not stopped.
     pub(crate) killed: bool,
     /// Seconds to its end.

@@ -47,6 +47,8 @@ class RulesCase(LabCase):
         document = pidf(presentity, "at first") if package == "presence" else None
         self.assertEqual(usage.notify(f"active;expires={expires}", document).code, 200)
         self.stream.wait_change("active", presentity=presentity)
+        if document:
+            self.stream.wait_state("at first", presentity=presentity)
         return usage
 
     def held(self, presentity=PRESENTITY):

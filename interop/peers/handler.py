@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import termios
-import time
+import threading
 
 from opensips.event import OpenSIPSEventHandler
 from opensips.mi import OpenSIPSMI
@@ -35,11 +35,21 @@ def main():
 
     handler = OpenSIPSEventHandler(OpenSIPSMI("http", url=url), "datagram", unix_path=path)
     event = handler.subscribe("E_PUA_NOTIFY", take)
+    ending, empty = threading.Event(), threading.Event()
+    read = event.socket.read
+
+    def reading():
+        # Whoever reads again has dealt with what came before.
+        if ending.is_set() and not unread(event.socket.sock):
+            empty.set()
+        return read()
+
+    event.socket.read = reading
 
     def end(*_):
         event.socket.sock.shutdown(socket.SHUT_RD)
-        while unread(event.socket.sock):
-            time.sleep(0.01)
+        ending.set()
+        empty.wait()
         event.stop()
         sys.exit(0)
 

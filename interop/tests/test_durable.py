@@ -172,7 +172,7 @@ class Stopping(DurableCase):
         server, daemon = self.laboratory()
         for number in range(20):
             presentity = f"sip:many{number}@interop.example"
-            self.assertEqual(daemon.publish(presentity, pidf(presentity, "one of many"), expires=-1, wait="accepted")["result"], "accepted")
+            self.assertEqual(daemon.publish(presentity, pidf(presentity, "one of many"), expires=-1, wait="accepted")["result"], "Accepted")
         daemon.process.send(signal.SIGTERM)
         self.assertEqual(daemon.process.wait_exit(), 0)
         daemon.start()

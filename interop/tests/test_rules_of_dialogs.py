@@ -66,6 +66,7 @@ class Dialogs:
         self.assertEqual(other.notify(document=pidf(PRESENTITY, "of the second")).code, 481)
         self.notifier.grant(request, tag="b")
         self.assertEqual(self.refresh().to_tag, "a")
+        self.stream.wait_state("of the first")
         self.assertEqual([event["summary"]["note"] for event in self.stream.states()], ["of the first"])
 
     def test_h05_r6665_07_51_a_481_to_a_refresh_makes_a_wholly_new_subscription(self):

@@ -110,7 +110,7 @@ pub(crate) struct Client {
     line: Box<dyn Line>,
     shape: Shape,
     presentities: usize,
-    expires: u32,
+    expires: i64,
     next: usize,
     reply_in_call: bool,
 }
@@ -145,8 +145,8 @@ impl Client {
         self
     }
 
-    /// Asks for another lifetime than an hour.
-    pub(crate) fn asking_for(mut self, expires: u32) -> Client {
+    /// Asks for another lifetime than an hour: seconds, or -1 for as long as nothing else is said.
+    pub(crate) fn asking_for(mut self, expires: i64) -> Client {
         self.expires = expires;
         self
     }

@@ -152,8 +152,10 @@ mod tests {
 
     #[test]
     fn what_was_under_way_may_stand_or_not_what_was_answered_must() {
-        let mut item = Item::default();
-        item.pending = Some(Some(1));
+        let mut item = Item {
+            pending: Some(Some(1)),
+            ..Item::default()
+        };
         item.acknowledged();
         item.pending = Some(Some(2));
         item.killed(Instant::now(), Duration::ZERO);
@@ -168,8 +170,10 @@ mod tests {
 
     #[test]
     fn young_acknowledgements_are_in_doubt_when_writes_are_relaxed() {
-        let mut item = Item::default();
-        item.pending = Some(Some(1));
+        let mut item = Item {
+            pending: Some(Some(1)),
+            ..Item::default()
+        };
         item.acknowledged();
         item.killed(Instant::now(), Duration::from_secs(60));
         assert!(item.allows(None) && item.allows(Some(1)));

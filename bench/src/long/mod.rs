@@ -51,7 +51,7 @@ struct Made {
 }
 
 /// Has so many published, over UNIX datagrams, and waits until the sink has them all.
-fn make(publisher: &Publisher, sink: &mut SinkProcess, count: usize, expires: u32) -> anyhow::Result<Made> {
+fn make(publisher: &Publisher, sink: &mut SinkProcess, count: usize, expires: i64) -> anyhow::Result<Made> {
     let shape = Shape::single(Way::Unix, Command::Publish, WINDOW);
     let mut client = Client::connect(&publisher.doors, shape, count)?.asking_for(expires);
     let used = |publisher: &Publisher, sink: u32| -> anyhow::Result<[Cpu; 3]> {

@@ -48,7 +48,7 @@ pub(crate) struct Load {
 /// Runs it; writes `refill.json`.
 ///
 /// # Errors
-/// A program does not start or answers no more.
+/// A program does not start or answers no more; the server does not get all again, or a call fails.
 pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
     let count = load.publications;
     println!(
@@ -120,7 +120,14 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         held,
     };
     println!("\n{}", table(&result).plain());
-    keep(&options.result(&format!("{}.json", load.name)), &result)
+    keep(&options.result(&format!("{}.json", load.name)), &result)?;
+    anyhow::ensure!(
+        result.all_seconds.is_some(),
+        "the server has {} of {count}",
+        result.counts.presentities
+    );
+    anyhow::ensure!(result.failed == 0, "{} calls failed meanwhile", result.failed);
+    Ok(())
 }
 
 /// The figures, one a row.

@@ -20,9 +20,9 @@ pub(crate) struct Load {
     /// Publications.
     #[arg(long, default_value_t = 500_000)]
     publications: usize,
-    /// Seconds that are asked for and granted.
+    /// Seconds that the sink grants; applications want their publications until they say otherwise.
     #[arg(long, default_value_t = 3600)]
-    expires: u32,
+    grant: u32,
     /// Kill it (SIGKILL) rather than stop it (SIGTERM).
     #[arg(long)]
     kill: bool,
@@ -53,11 +53,11 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         "without a store nothing comes back"
     );
     let machine = machine::now(&options.pua);
-    let mut sink = SinkProcess::start(&Settings::granting(load.expires))?;
+    let mut sink = SinkProcess::start(&Settings::granting(load.grant))?;
     let system = load.store.system();
     let setup = options.setup(system, &sink);
     let mut publisher = setup.start()?;
-    make(&publisher, &mut sink, count, load.expires)?;
+    make(&publisher, &mut sink, count, -1)?;
     // What is written within 100 ms is written now.
     std::thread::sleep(Duration::from_secs(1));
     let signal = if load.kill {
@@ -100,7 +100,7 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         machine,
         system,
         publications: count,
-        expires: load.expires,
+        grant: load.grant,
         killed: load.kill,
         stopping_seconds: stopping.as_secs_f64(),
         ready_seconds: ready.as_secs_f64(),
@@ -140,6 +140,7 @@ pub(crate) fn table(result: &Restart) -> Table {
         if result.killed { "SIGKILL" } else { "SIGTERM" }.to_owned(),
     );
     put("publications", result.publications.to_string());
+    put("granted (s)", result.grant.to_string());
     put("its end took (s)", number(result.stopping_seconds));
     put("served after (s)", number(result.ready_seconds));
     put("first request after (s)", seconds(result.first_seconds));
@@ -153,6 +154,7 @@ pub(crate) fn table(result: &Restart) -> Table {
         "412, run out, retransmissions",
         format!("{}, {}, {}", counts.stale, counts.expired, counts.retransmissions),
     );
+    put("late", counts.late.to_string());
     put("at the sink in the end", counts.publications.to_string());
     put(
         "store (bytes each)",

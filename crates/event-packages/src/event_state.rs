@@ -21,7 +21,7 @@ pub use member::{Member, MemberState, Members};
 
 /// What one dialog usage's NOTIFYs have said so far.
 ///
-/// Held by the thousand: beside one shared document and its octets it costs about a hundred octets.
+/// Held by the thousand: after [`EventState::rest`] it costs about a hundred and fifty octets beside those of the body.
 #[derive(Debug, Default)]
 pub struct EventState {
     known: Known,
@@ -33,7 +33,7 @@ pub struct EventState {
 enum Known {
     #[default]
     Nothing,
-    One(Held),
+    One(Box<Held>),
     List(Box<Table>),
 }
 
@@ -121,7 +121,7 @@ impl EventState {
 
     fn apply_one(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
         let known = match &self.known {
-            Known::One(held) => Some(held),
+            Known::One(held) => Some(&**held),
             Known::Nothing | Known::List(_) => None,
         };
         let step = Held::step(known, self.started, content_type, body)?;
@@ -133,7 +133,7 @@ impl EventState {
             },
             Step::Taken { held, changed, gap } => {
                 if let Some(held) = held {
-                    self.known = Known::One(held);
+                    self.known = Known::One(Box::new(held));
                 }
                 self.started = true;
                 match (gap, changed) {
@@ -187,8 +187,26 @@ impl EventState {
     /// All that is known, merged. Of a resource list see [`EventState::members`].
     pub fn document(&self) -> Option<&Arc<Document>> {
         match &self.known {
-            Known::One(held) => Some(held.document()),
+            Known::One(held) => held.document(),
             Known::Nothing | Known::List(_) => None,
+        }
+    }
+
+    /// The same, read anew from the octets if it is not kept, and not kept then.
+    pub fn read(&self) -> Option<Arc<Document>> {
+        match &self.known {
+            Known::One(held) => held.read(),
+            Known::Nothing | Known::List(_) => None,
+        }
+    }
+
+    /// Gives up what can be read again from the octets: the documents without versions. To be
+    /// called when a notification has been dealt with.
+    pub fn rest(&mut self) {
+        match &mut self.known {
+            Known::One(held) => held.rest(),
+            Known::List(table) => table.rest(),
+            Known::Nothing => {}
         }
     }
 
@@ -220,8 +238,11 @@ impl EventState {
     /// Whether the notifier says that there is nothing to watch any more, so that the subscription ought to end: a
     /// conference that is over (RFC 4575 §4.6).
     pub fn is_over(&self) -> bool {
+        let Known::One(held) = &self.known else {
+            return false;
+        };
         matches!(
-            self.document().map(|document| &**document),
+            held.kept(),
             Some(Document::Conference(conference)) if conference.state == ElementState::Deleted
         )
     }

@@ -10,11 +10,10 @@ use sip_transaction::{Hop, Transport};
 use smallvec::SmallVec;
 
 use crate::auth::Sessions;
-use crate::bucket::{Bucket, Gate};
+use crate::bucket::Bucket;
 use crate::config::Pacing;
 use crate::output::ResolveError;
 use crate::paced::PacedQueue;
-use crate::schedule::{Patience, back_off};
 use crate::window::Window;
 
 /// How long an address that did not answer is passed over while there are others.
@@ -30,12 +29,6 @@ const TTL_FLOOR: Duration = Duration::from_secs(5);
 const TTL_CEILING: Duration = Duration::from_secs(3600);
 /// Addresses kept of one name.
 const ADDRESSES: usize = 16;
-/// After so many failures in a row only one request at a time looks whether it is up again.
-const DOWN_AFTER: u32 = 5;
-/// So many 412s in a row mean that the server has lost its state.
-const FORGOTTEN_AFTER: u32 = 3;
-/// What the server would lose so soon is sent whatever the paced rate.
-const PRESSING: Duration = Duration::from_secs(10);
 /// Packages of which the server's least Expires is remembered.
 const MINIMA: usize = 32;
 
@@ -370,16 +363,6 @@ impl NextHop {
         }
     }
 
-    /// Whether nobody needs it any more.
-    pub(crate) fn is_unused(&self) -> bool {
-        self.users == 0
-            && self.waiting.is_empty()
-            && self.paced.is_empty()
-            && self.ready.is_empty()
-            && self.window.under_way() == 0
-            && !self.awake
-    }
-
     /// Whether who waits for addresses can go on.
     pub(crate) fn is_resolved(&self) -> bool {
         matches!(self.addresses, Addresses::Known { .. } | Addresses::Failed { .. })
@@ -424,66 +407,6 @@ impl NextHop {
         self.tcp_refused_until = Some(now + TCP_REFUSED_FOR);
     }
 
-    /// The server answered, whatever it said. True: it had been failing, so what waits for it may
-    /// be tried now.
-    pub(crate) fn answered(&mut self, ip: IpAddr) -> bool {
-        if let Some(candidate) = self.candidate(ip)
-            && candidate.dead_until.is_some()
-        {
-            candidate.dead_until = None;
-        }
-        self.probe_at = None;
-        std::mem::take(&mut self.failures) > 0
-    }
-
-    /// Nobody answered.
-    pub(crate) fn failed(&mut self, now: Instant, fraction: f64) {
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= DOWN_AFTER {
-            // At most half a minute apart, so that recovery is seen soon.
-            let wait = back_off(Patience::Outage, self.failures - DOWN_AFTER + 1, fraction)
-                .min(Duration::from_secs(30));
-            self.probe_at = Some(now + wait);
-        }
-    }
-
-    /// The server did not know an entity-tag it had given. True: it has lost its state, and all
-    /// that is published there must be looked after now.
-    pub(crate) fn forgot(&mut self) -> bool {
-        self.forgotten = self.forgotten.saturating_add(1);
-        let sweep = self.forgotten >= FORGOTTEN_AFTER && !self.swept;
-        self.swept |= sweep;
-        sweep
-    }
-
-    /// The server knew an entity-tag.
-    pub(crate) fn remembered(&mut self) {
-        self.forgotten = 0;
-        self.swept = false;
-    }
-
-    /// Whether one that waits in `paced` may go now; takes its share of the rate if so. `by`: when
-    /// the server loses what is to be refreshed; what would not live to see its turn is held back
-    /// by the window alone.
-    pub(crate) fn gate(&mut self, now: Instant, by: Instant) -> Gate {
-        if let Some(at) = self.probe_at {
-            if at > now {
-                return Gate::ClosedUntil(at);
-            }
-            // One look; the next not before this one is answered, or timer F has ended it.
-            self.probe_at = Some(now + Duration::from_secs(32));
-            return Gate::Open;
-        }
-        if !self.window.has_room() || !self.ready.is_empty() {
-            return Gate::Full;
-        }
-        if by > now && by < now + PRESSING {
-            self.bucket.overdraw(now);
-            return Gate::Open;
-        }
-        self.bucket.take(now)
-    }
-
     /// Applies a changed configuration.
     pub(crate) fn configure(&mut self, now: Instant, pacing: &Pacing) {
         self.sessions.clear();
@@ -517,6 +440,8 @@ impl NextHop {
         }
     }
 }
+
+mod health;
 
 /// The addresses that one exchange has tried.
 pub(crate) type Tried = SmallVec<[IpAddr; 2]>;

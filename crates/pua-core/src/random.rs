@@ -6,6 +6,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
 
+use crate::subscriber::SetIdentity;
+
 /// A source of identifiers and of jitter, seeded once from the system's random source.
 pub(crate) struct Random {
     source: StdRng,
@@ -27,7 +29,7 @@ impl Identity {
     }
 
     /// The engine's slot and 64 such bits (RFC 3261 §19.3 asks for 32).
-    pub(crate) fn from_tag(&self) -> &str {
+    pub(crate) fn tag(&self) -> &str {
         std::str::from_utf8(&self.from_tag).unwrap_or_default()
     }
 }
@@ -78,24 +80,14 @@ impl Random {
         identity
     }
 
-    /// 128 random bits, and no host name (RFC 3261 §8.1.1.4).
-    pub(crate) fn call_id(&mut self) -> Arc<str> {
-        Arc::from(format!("{:032x}", self.source.random::<u128>()))
-    }
-
     /// The engine's slot and 64 random bits (RFC 3261 §19.3 asks for 32).
     pub(crate) fn tag(&mut self) -> Arc<str> {
         Arc::from(format!("{:02x}{:016x}", self.slot, self.source.next_u64()))
     }
 
-    /// The same with the number of what it belongs to, so that a request with the tag finds it
-    /// without a table.
-    pub(crate) fn tag_of(&mut self, index: u32) -> Arc<str> {
-        Arc::from(format!(
-            "{:02x}{:016x}{index:x}",
-            self.slot,
-            self.source.next_u64()
-        ))
+    /// Call-ID and tag of a new set of dialogs of the subscription at `index`.
+    pub(crate) fn set_identity(&mut self, index: u32) -> SetIdentity {
+        SetIdentity::new(self.source.random(), self.slot, self.source.next_u64(), index)
     }
 
     /// A client nonce for digest.
@@ -107,16 +99,6 @@ impl Random {
     pub(crate) fn fraction(&mut self) -> f64 {
         self.source.random()
     }
-}
-
-/// The random bits in a tag of [`Random::tag_of`].
-pub(crate) fn bits_of_tag(tag: &str) -> Option<u64> {
-    u64::from_str_radix(tag.get(2..18)?, 16).ok()
-}
-
-/// The number in a tag of [`Random::tag_of`]; that the tag is ours is for the caller to see.
-pub(crate) fn index_of_tag(tag: &str) -> Option<u32> {
-    u32::from_str_radix(tag.get(18..)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -131,9 +113,9 @@ mod tests {
         assert_eq!(a.call_id(), one.identity_of(1).call_id());
         for (x, y) in [(&a, &b), (&a, &c), (&b, &c)] {
             assert_ne!(x.call_id(), y.call_id());
-            assert_ne!(x.from_tag(), y.from_tag());
+            assert_ne!(x.tag(), y.tag());
         }
-        assert!(a.from_tag().starts_with("07") && a.from_tag().len() == 18);
+        assert!(a.tag().starts_with("07") && a.tag().len() == 18);
         assert!(a.call_id().bytes().all(|b| b.is_ascii_hexdigit()) && a.call_id().len() == 32);
     }
 }

@@ -143,7 +143,7 @@ fn r6665_64_another_life() {
     config.pacing = Pacing {
         rate: 10,
         burst: 1,
-        min_interval: Duration::ZERO,
+        ..Pacing::default()
     };
     let mut bed = Bed::with(config);
     bed.input(Input::RestoreSubscription(record.clone()));

@@ -4,8 +4,6 @@
 
 mod bed;
 
-use std::time::Duration;
-
 use bed::notifier::{Notify, OPEN, subscribe};
 use bed::{Bed, config};
 use pua_core::*;
@@ -222,7 +220,7 @@ fn one_paced_queue_for_both_roles() {
     config.pacing = Pacing {
         rate: 10,
         burst: 1,
-        min_interval: Duration::ZERO,
+        ..Pacing::default()
     };
     let mut bed = Bed::with(config);
     let mut old = Bed::new();

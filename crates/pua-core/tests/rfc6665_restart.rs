@@ -1,8 +1,6 @@
 //! Subscriptions that outlive the daemon (RFC 6665 §4.1.2.2, §4.4; RFC 3261 §12): taken up in
 //! their dialogs, or anew where those are over.
 
-use std::time::Duration;
-
 use pua_core::*;
 
 mod bed;
@@ -207,7 +205,7 @@ fn r6665_64_paced_and_in_the_order_of_the_ends() {
     slow.pacing = Pacing {
         rate: 10,
         burst: 1,
-        min_interval: Duration::ZERO,
+        ..Pacing::default()
     };
     bed.restart(1_000, slow);
     let begun = bed.now;

@@ -9,7 +9,7 @@
 
 use std::num::NonZeroU32;
 
-use pua_mi::command::{Lifetime, LogLevel, Publish, Wait};
+use pua_mi::command::{Lifetime, LogLevel, OnStop, Publish, Wait};
 use pua_mi::{Command, Dialect, MiError, Next, Outcome, Reply, Request, Via};
 use serde_json::{Value, json};
 
@@ -282,9 +282,10 @@ fn the_field_notes_error_replies() {
 fn our_additions_by_name() {
     let publish = publish(
         r#"{"presentity_uri":"sips:a@b.c","expires":3600.0,"event_package":"dialog;sla","content_type":"a/b","body":"x","id":17,
-            "outbound_proxy":"sip:192.0.2.1:5080;lr","wait":"accepted","timeout":"1.5"}"#,
+            "outbound_proxy":"sip:192.0.2.1:5080;lr","on_stop":"keep","wait":"accepted","timeout":"1.5"}"#,
     )
     .unwrap();
+    assert_eq!(publish.on_stop, Some(OnStop::Keep));
     assert_eq!(publish.name.id.as_deref(), Some("17"));
     assert_eq!(publish.name.package.as_str(), "dialog;sla");
     assert_eq!(publish.outbound_proxy.as_deref(), Some("sip:192.0.2.1:5080;lr"));
@@ -295,6 +296,7 @@ fn our_additions_by_name() {
         r#""timeout":"-1""#,
         r#""timeout":"1e9""#,
         r#""outbound_proxy":"pres:x""#,
+        r#""on_stop":"leave""#,
         r#""id":"a\nb""#,
     ] {
         let params =

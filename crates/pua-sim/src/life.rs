@@ -103,6 +103,8 @@ pub struct Life {
     pub min_expires: u32,
     /// The core's `min_interval`.
     pub min_interval: Duration,
+    /// The most requests that the core has on their way to one server at once.
+    pub window: u32,
     /// The daemon is stopped in the end with everything removed, instead of by commands.
     pub stops: bool,
 }
@@ -183,10 +185,14 @@ impl Life {
             } else {
                 Duration::ZERO
             },
+            window: 1000,
             stops: rng.random_bool(0.3),
         };
         life.no_tcp = !life.tcp && rng.random_bool(0.3);
         life.steps = steps(rng, &life);
+        if rng.random_bool(0.3) {
+            life.window = rng.random_range(1..5);
+        }
         life
     }
 }

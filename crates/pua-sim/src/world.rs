@@ -179,6 +179,8 @@ impl World {
             }],
             pacing: Pacing {
                 min_interval: self.life.min_interval,
+                window_floor: self.life.window.min(Pacing::default().window_floor),
+                window_ceiling: self.life.window,
                 ..Pacing::default()
             },
             ..Config::default()

@@ -16,7 +16,8 @@ fn seen(bug: WatchBug) -> Option<(Oracle, u64, String)> {
 fn expected(bug: WatchBug) -> &'static [Oracle] {
     use Oracle::{Bound, Equality, Message};
     match bug {
-        WatchBug::StatesLost | WatchBug::StatesSwapped => &[Equality],
+        WatchBug::StatesLost | WatchBug::StatesSwapped | WatchBug::DialogsNotStored => &[Equality],
+        WatchBug::DialogEndsNotStored | WatchBug::NotifierCSeqNotStored => &[Equality],
         WatchBug::VersionsIgnored => &[Bound, Equality],
         WatchBug::SubscriptionsNotStored | WatchBug::EndsNotStored => &[Equality, Bound, Message],
         WatchBug::AskedNotGranted => &[Bound, Message],

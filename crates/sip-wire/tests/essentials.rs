@@ -265,3 +265,44 @@ fn request_lines() {
     }
     assert_eq!(rows("NOTIFY tel:+1 SIP/2.0"), None);
 }
+
+/// RFC 3261 §17.1.3: the top Via and CSeq decide; the rest has to be there, whatever it says.
+#[test]
+fn what_a_response_is_matched_by() {
+    let key = |rows: &[&str]| {
+        let octets = octets("SIP/2.0 200 OK", rows);
+        let message = Message::parse_datagram(&octets, &Limits::default()).unwrap();
+        let key = message.response_key().map_err(|fault| fault.kind)?;
+        if let Ok(essentials) = message.essentials() {
+            assert_eq!((key.top_via, key.cseq), (essentials.top_via, essentials.cseq));
+        }
+        let branch = key.top_via.branch.map(str::to_owned);
+        Ok((branch, key.cseq.number, key.is_last_hop))
+    };
+    let good = Ok((Some("z9hG4bK1".to_owned()), 1, true));
+    assert_eq!(key(&ROWS), good);
+    for (at, name) in [
+        (0, HeaderName::Via),
+        (2, HeaderName::From),
+        (3, HeaderName::To),
+        (4, HeaderName::CallId),
+        (5, HeaderName::CSeq),
+    ] {
+        let mut rows = ROWS.to_vec();
+        rows.remove(at);
+        assert_eq!(key(&rows), Err(FaultKind::Missing(name)));
+    }
+    let mut rows = ROWS.to_vec();
+    rows[2] = "From: <sip:a@h";
+    assert_eq!(key(&rows), good);
+    rows[0] = "Via: SIP/2.0/UDP h;branch";
+    assert_eq!(key(&rows), Ok((None, 1, true)));
+    rows[0] = "Via: SIP/2.0";
+    assert_eq!(key(&rows), Err(FaultKind::Malformed(HeaderName::Via)));
+    for more in ["Via: SIP/2.0/UDP i", "v: SIP/2.0/UDP i, SIP/2.0/UDP j"] {
+        let rows = [&ROWS[..], &[more]].concat();
+        assert_eq!(key(&rows), Ok((Some("z9hG4bK1".to_owned()), 1, false)));
+    }
+    let rows = [&ROWS[..], &["CSeq: 2 NOTIFY"]].concat();
+    assert_eq!(key(&rows), Err(FaultKind::Repeated(HeaderName::CSeq)));
+}

@@ -115,6 +115,11 @@ fn exercise(message: &Message<'_>) {
             e.to.uri().is_ok(),
         )
     });
+    if let Ok(essentials) = message.essentials() {
+        let key = message.response_key().unwrap();
+        assert_eq!((key.top_via, key.cseq), (essentials.top_via, essentials.cseq));
+        assert_eq!(key.is_last_hop, message.headers.vias().nth(1).is_none());
+    }
     let _ = message.answerable();
     for (name, raw_name, value) in message.headers.iter() {
         assert_eq!(HeaderName::from_bytes(raw_name), name);

@@ -162,6 +162,20 @@ impl Table {
         self.rows = rows;
     }
 
+    /// Gives up what can be read again.
+    pub(super) fn rest(&mut self) {
+        for row in &mut self.rows {
+            match row {
+                Row::Member(member) => {
+                    if let Some(held) = &mut member.held {
+                        held.rest();
+                    }
+                }
+                Row::List(nested) => nested.table.rest(),
+            }
+        }
+    }
+
     fn settle(&mut self) {
         for row in &mut self.rows {
             row.settle();

@@ -68,7 +68,12 @@ impl From<&InstanceState> for MemberState {
 impl Member {
     /// All that is known of it, merged.
     pub fn document(&self) -> Option<&Arc<Document>> {
-        self.held.as_ref().map(Held::document)
+        self.held.as_ref().and_then(Held::document)
+    }
+
+    /// The same, without keeping what can be read again.
+    pub fn read(&self) -> Option<Arc<Document>> {
+        self.held.as_ref().and_then(Held::read)
     }
 
     /// Content type and octets of its last good body as it came.

@@ -297,3 +297,38 @@ fn a_state_is_small() {
     assert!(size_of::<EventState>() <= 104, "{}", size_of::<EventState>());
     assert!(size_of::<Member>() <= 192, "{}", size_of::<Member>());
 }
+
+/// What can be read again need not be kept: what is told is the same with and without it.
+#[test]
+fn rest_changes_nothing_that_is_told() {
+    let pidf = |basic: &str, note: &str| {
+        Bytes::from(format!(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:a@d'>{note}<tuple id='t'><status><basic>{basic}\
+             </basic></status></tuple></presence>"
+        ))
+    };
+    let bodies = [
+        pidf("open", ""),
+        pidf("open", ""),
+        // other octets, the same said
+        pidf("open", " "),
+        pidf("closed", ""),
+        pidf("closed", "<note>x</note>"),
+        Bytes::from_static(b"nonsense"),
+        pidf("open", ""),
+    ];
+    let (mut kept, mut resting) = (EventState::new(), EventState::new());
+    for body in &bodies {
+        let (one, other) = (
+            kept.apply("application/pidf+xml", body),
+            resting.apply("application/pidf+xml", body),
+        );
+        assert_eq!(format!("{one:?}"), format!("{other:?}"), "{body:?}");
+        resting.rest();
+        assert_eq!(kept.read(), resting.read());
+        assert_eq!(kept.raw(), resting.raw());
+    }
+    let (one, other) = (kept.document().cloned(), resting.document().cloned());
+    assert!(one.is_some());
+    assert_eq!(one, other);
+}

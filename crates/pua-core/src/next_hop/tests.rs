@@ -1,6 +1,8 @@
 //! What a next hop remembers of its addresses.
 
+use super::health::DOWN_AFTER;
 use super::*;
+use crate::bucket::Gate;
 
 fn ip(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])

@@ -147,7 +147,7 @@ impl Subscriber {
         };
         subscription.last = Some(Box::new(Last {
             code: status.code,
-            reason: cleaned_reason(status.code, status.reason),
+            reason: self.shared.text(cleaned_reason(status.code, status.reason)),
             at: now,
         }));
         let State::Trying { timer_n, .. } = subscription.state else {
@@ -208,7 +208,7 @@ impl Subscriber {
         };
         subscription.last = Some(Box::new(Last {
             code: status.code,
-            reason: cleaned_reason(status.code, status.reason),
+            reason: self.shared.text(cleaned_reason(status.code, status.reason)),
             at: now,
         }));
         subscription.failures = 0;
@@ -227,7 +227,7 @@ impl Subscriber {
             .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
             .map(|contact| contact.uri);
         if let Some(target) = target.filter(|target| **target != *dialog.target) {
-            dialog.target = target.into();
+            dialog.target = self.shared.text(target.into());
             let joined = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
             core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));
         }

@@ -13,7 +13,6 @@ use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
 use crate::publication::{Cause, Desire};
 use crate::record::Change;
-use crate::schedule::Patience;
 
 /// The longest that a command may wait for its outcome.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -41,15 +40,15 @@ impl Subscriber {
             }
             None => {
                 let intent = Intent {
-                    headers: subscribe.headers,
-                    proxy: subscribe.proxy,
-                    members: subscribe.members,
+                    extras: self
+                        .shared
+                        .extras(subscribe.headers, subscribe.proxy, subscribe.members),
                     desire,
                     fetch: false,
                     revision: 0,
                 };
-                let index = self.insert(now, core, Arc::new(subscribe.name), intent)?;
-                self.by_uri.entry(key.into()).or_default().push(index);
+                let index = self.insert(now, core, &subscribe.name, intent)?;
+                self.index_by_uri(key, index);
                 index
             }
         };
@@ -108,14 +107,12 @@ impl Subscriber {
             return Ok(());
         }
         let intent = Intent {
-            headers: fetch.headers,
-            proxy: fetch.proxy,
-            members: fetch.members,
+            extras: self.shared.extras(fetch.headers, fetch.proxy, fetch.members),
             desire: Desire::Stand { until: None },
             fetch: true,
             revision: 0,
         };
-        let index = self.insert(now, core, Arc::new(fetch.name), intent)?;
+        let index = self.insert(now, core, &fetch.name, intent)?;
         self.waits(now, core, index, id, Awaited::State, fetch.wait, fetch.timeout);
         self.enqueue(now, core, index, Cause::Application);
         Ok(())
@@ -133,20 +130,20 @@ impl Subscriber {
             return Ok(());
         };
         if let Some(proxy) = &subscribe.proxy
-            && subscription.intent.proxy.as_ref() != Some(proxy)
+            && subscription.intent.extras.proxy.as_ref() != Some(proxy)
         {
             let next_hop = own_hop(now, core, &subscription.name.presentity, Some(proxy))?;
             core.hops
                 .leave(std::mem::replace(&mut subscription.next_hop, next_hop));
-            subscription.intent.proxy = Some(proxy.clone());
+            Arc::make_mut(&mut subscription.intent.extras).proxy = Some(proxy.clone());
         }
         subscription.intent.desire = desire;
         subscription.intent.revision = subscription.intent.revision.wrapping_add(1);
         if !subscribe.headers.is_empty() {
-            subscription.intent.headers = subscribe.headers.clone();
+            Arc::make_mut(&mut subscription.intent.extras).headers = subscribe.headers.clone();
         }
         if !subscribe.members.is_empty() {
-            subscription.intent.members = subscribe.members.clone();
+            Arc::make_mut(&mut subscription.intent.extras).members = subscribe.members.clone();
         }
         Ok(())
     }
@@ -255,37 +252,30 @@ impl Subscriber {
         &mut self,
         now: Instant,
         core: &mut Core,
-        name: Arc<SubscriptionName>,
+        name: &SubscriptionName,
         intent: Intent,
     ) -> Result<u32, Refusal> {
         let most = core.config.limits.subscriptions;
         if self.subscriptions.len() >= most {
             return Err(Refusal::TooManySubscriptions(most));
         }
-        let next_hop = own_hop(now, core, &name.presentity, intent.proxy.as_ref())?;
-        let subscription = Subscription {
-            key: self.next_key,
-            name,
-            intent,
-            next_hop,
-            call_id: Arc::from(""),
-            from_tag: Arc::from(""),
-            cseq: 0,
-            state: State::Over,
-            dialogs: Default::default(),
-            forks: None,
-            over: Vec::new(),
-            known: None,
-            waiters: Default::default(),
-            failures: 0,
-            patience: Patience::Outage,
-            recent: None,
-            termination: None,
-            last: None,
-            notifies: 0,
-        };
+        let next_hop = own_hop(now, core, &name.presentity, intent.extras.proxy.as_ref())?;
+        let name = self.shared.name(name);
+        let subscription = Subscription::new(self.next_key, name, intent, next_hop);
         self.next_key += 1;
         Ok(self.subscriptions.insert(subscription) as u32)
+    }
+
+    /// A subscription is found by its presentity's URI in canonical form.
+    pub(super) fn index_by_uri(&mut self, key: String, index: u32) {
+        // Most are written in that form.
+        let own = self
+            .subscriptions
+            .get(index as usize)
+            .map(|subscription| &subscription.name.presentity)
+            .filter(|presentity| ***presentity == *key);
+        let key = own.map_or_else(|| Arc::from(key), Arc::clone);
+        self.by_uri.entry(key).or_default().push(index);
     }
 
     /// The subscription of this name, if it is held.
@@ -311,13 +301,13 @@ impl Subscriber {
             let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
                 continue;
             };
-            let proxy = subscription.intent.proxy.as_ref();
+            let proxy = subscription.intent.extras.proxy.as_ref();
             if let Ok(next_hop) = own_hop(now, core, &subscription.name.presentity, proxy) {
                 core.hops
                     .leave(std::mem::replace(&mut subscription.next_hop, next_hop));
             }
             match subscription.state {
-                State::Over if subscription.termination.is_none() => {
+                State::Over if subscription.termination().is_none() => {
                     subscription.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
                 }

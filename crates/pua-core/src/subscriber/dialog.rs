@@ -29,7 +29,7 @@ impl Subscriber {
         index: u32,
         message: &Message<'_>,
         essentials: &Essentials<'_>,
-        target: Option<Arc<str>>,
+        target: Option<&str>,
     ) -> Option<u64> {
         let mut routes: Vec<Box<str>> = Vec::new();
         for route in message.headers.list(HeaderName::RecordRoute) {
@@ -41,7 +41,10 @@ impl Subscriber {
             routes.push(std::str::from_utf8(route).ok()?.into());
         }
         let subscription = self.subscriptions.get_mut(index as usize)?;
-        let until = match (subscription.state, subscription.forks.take()) {
+        let until = match (
+            subscription.state,
+            subscription.past_mut().and_then(|past| past.forks.take()),
+        ) {
             (State::Trying { until, .. }, _) => until,
             (_, Some(forks)) => {
                 // Another fork than the one that said no.
@@ -55,17 +58,18 @@ impl Subscriber {
             _ => return None,
         };
         // Only the end of a subscription may come without a Contact: nothing is sent in it.
-        let target = target.unwrap_or_else(|| subscription.name.presentity.clone());
+        let target = target.map_or_else(|| subscription.name.presentity.clone(), Arc::from);
         let next_hop = dialog_hop(now, core, subscription.next_hop, &target, &routes);
-        let mut told = match subscription.known.take() {
-            Some(known) => *known,
+        let target = self.shared.text(target);
+        let mut told = match subscription.past_mut().and_then(|past| past.known.take()) {
+            Some(known) => known,
             None => Told::nothing(),
         };
         // R6665-102: the versions of another dialog mean nothing here.
         told.state.restart();
         let id = self.next_dialog;
         self.next_dialog += 1;
-        subscription.termination = None;
+        subscription.stands_again();
         subscription.dialogs.push(Box::new(Dialog {
             id,
             remote_tag: essentials.from_tag.unwrap_or("").into(),

@@ -1,19 +1,18 @@
 //! What of a subscription outlives the daemon, and how it is taken up again: in its dialogs while
 //! their time runs (RFC 3261 §12, RFC 6665 §4.4), anew when it is over.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip_wire::{EntityTag, NameAddr, Uri, grammar};
+use sip_wire::{EntityTag, NameAddr, Uri};
 
 use super::Subscriber;
 use super::command::usable;
 use super::dialog::{ROUTES, dialog_hop};
+use super::identity::{SetIdentity, bits_of};
 use super::subscription::{Dialog, Doing, Intent, State, Subscription, Told};
 use crate::core::Core;
 use crate::output::{Event, Next, Output, SubscriptionChange};
 use crate::publication::{Cause, Desire};
-use crate::random::bits_of_tag;
 use crate::record::{Change, DialogRecord, SubscriptionRecord};
 use crate::request::LAST_CSEQ;
 
@@ -48,8 +47,8 @@ impl Subscriber {
         }
         core.outputs.push_back(Output::Persist(Change::Dialogs {
             key: subscription.key,
-            call_id: subscription.call_id.clone(),
-            from_tag: subscription.from_tag.clone(),
+            call_id: subscription.identity.call_id(),
+            from_tag: subscription.identity.from_tag(),
             dialogs: dialogs(subscription),
         }));
     }
@@ -81,17 +80,15 @@ impl Subscriber {
             return;
         }
         let intent = Intent {
-            headers: record.headers,
-            proxy: record.proxy,
-            members: record.members,
+            extras: self.shared.extras(record.headers, record.proxy, record.members),
             desire: Desire::Stand { until: record.until },
             fetch: false,
             revision: 0,
         };
-        let Ok(index) = self.insert(now, core, record.name, intent) else {
+        let Ok(index) = self.insert(now, core, &record.name, intent) else {
             return;
         };
-        self.by_uri.entry(key.into()).or_default().push(index);
+        self.index_by_uri(key, index);
         if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
             subscription.key = record.key;
         }
@@ -116,16 +113,13 @@ impl Subscriber {
         now: Instant,
         core: &mut Core,
         index: u32,
-        call_id: &Arc<str>,
-        from_tag: &Arc<str>,
+        call_id: &str,
+        from_tag: &str,
         records: Vec<DialogRecord>,
     ) -> bool {
-        let Some(tag) = bits_of_tag(from_tag) else {
+        let Some(identity) = SetIdentity::parse(call_id, from_tag) else {
             return false;
         };
-        if !grammar::is_callid(call_id.as_bytes()) {
-            return false;
-        }
         let most = core.config.limits.dialogs.max(1);
         let mut dialogs: Vec<Box<Dialog>> = Vec::new();
         for record in records.into_iter().filter(|record| record.expires_at > now) {
@@ -143,11 +137,10 @@ impl Subscriber {
         if dialogs.is_empty() {
             return false;
         }
-        subscription.call_id = call_id.clone();
-        subscription.from_tag = from_tag.clone();
+        subscription.identity = identity;
         subscription.state = State::Established;
         subscription.dialogs = dialogs.into();
-        self.restored.insert(tag, index);
+        self.restored.insert(identity.bits(), index);
         true
     }
 
@@ -163,7 +156,7 @@ impl Subscriber {
             id,
             next_hop: dialog_hop(now, core, own_hop, &record.target, &record.routes),
             remote_tag: record.remote_tag,
-            target: record.target,
+            target: self.shared.text(record.target),
             routes: record.routes,
             cseq: record.cseq.saturating_add(AHEAD),
             remote_cseq: record.remote_cseq,
@@ -186,7 +179,7 @@ impl Subscriber {
         if self.restored.is_empty() {
             return None;
         }
-        self.restored.get(&bits_of_tag(tag)?).copied()
+        self.restored.get(&bits_of(tag)?).copied()
     }
 
     /// A set of dialogs is over: if it is of an earlier life, its tag leads nowhere any more.
@@ -197,7 +190,7 @@ impl Subscriber {
         let tag = self
             .subscriptions
             .get(index as usize)
-            .and_then(|subscription| bits_of_tag(&subscription.from_tag));
+            .map(|subscription| subscription.identity.bits());
         if let Some(tag) = tag
             && self.restored.get(&tag) == Some(&index)
         {
@@ -243,12 +236,12 @@ fn record(subscription: &Subscription) -> SubscriptionRecord {
     SubscriptionRecord {
         key: subscription.key,
         name: subscription.name.clone(),
-        headers: subscription.intent.headers.clone(),
-        proxy: subscription.intent.proxy.clone(),
-        members: subscription.intent.members.clone(),
+        headers: subscription.intent.extras.headers.clone(),
+        proxy: subscription.intent.extras.proxy.clone(),
+        members: subscription.intent.extras.members.clone(),
         until: subscription.until(),
-        call_id: subscription.call_id.clone(),
-        from_tag: subscription.from_tag.clone(),
+        call_id: subscription.identity.call_id(),
+        from_tag: subscription.identity.from_tag(),
         dialogs: dialogs(subscription),
     }
 }

@@ -27,8 +27,7 @@ impl Subscriber {
     /// Sends the first SUBSCRIBE of a new set of dialogs, with a Call-ID and a tag that were
     /// never used (R6665-07).
     pub(super) fn begin(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let call_id = core.random.call_id();
-        let from_tag = core.random.tag_of(index);
+        let identity = core.random.set_identity(index);
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
@@ -40,11 +39,12 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.forks = None;
-        subscription.call_id = call_id;
-        subscription.from_tag = from_tag;
+        if let Some(past) = subscription.past_mut() {
+            past.forks = None;
+            past.over.clear();
+        }
+        subscription.identity = identity;
         subscription.cseq = 0;
-        subscription.over.clear();
         let exchange = self.open(now, index, None, Operation::Subscribe);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
@@ -258,7 +258,8 @@ impl Subscriber {
         let routes: Vec<&str> = rows.iter().map(|row| &**row).collect();
         let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
         let accept = accepted.header();
-        let members = &subscription.intent.members;
+        let (call_id, from_tag) = (subscription.identity.call_id(), subscription.identity.from_tag());
+        let members = &subscription.intent.extras.members;
         let list = (exchange.dialog.is_none() && !members.is_empty()).then(|| resource_lists(members));
         let suppress = match (exchange.operation, dialog) {
             (Operation::Refresh, Some(dialog)) if dialog.told.at.is_some() => dialog.etag.as_deref(),
@@ -285,9 +286,9 @@ impl Subscriber {
                 sent_by: &sent_by,
                 branch: branch.as_str(),
                 routes: &routes,
-                from_tag: &subscription.from_tag,
+                from_tag: &from_tag,
                 to_tag: dialog.map(|dialog| &*dialog.remote_tag),
-                call_id: &subscription.call_id,
+                call_id: &call_id,
                 cseq: dialog.map_or(subscription.cseq, |dialog| dialog.cseq),
                 event: &subscription.name.package,
                 expires: exchange.expires,
@@ -297,7 +298,7 @@ impl Subscriber {
                 contact: &contact,
                 credentials: &credentials,
                 user_agent: &core.config.user_agent,
-                headers: &subscription.intent.headers,
+                headers: &subscription.intent.extras.headers,
                 list: list.as_deref(),
             }
             .print(&mut message);

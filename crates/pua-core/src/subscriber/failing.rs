@@ -96,7 +96,7 @@ impl Subscriber {
             if let Some(subscription) = self.subscriptions.get_mut(index as usize)
                 && dialog.told.at.is_some()
             {
-                subscription.known = Some(Box::new(dialog.told));
+                subscription.make_past().known = Some(dialog.told);
             }
         }
         if had_dialogs {

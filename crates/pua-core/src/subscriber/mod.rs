@@ -10,15 +10,18 @@ mod dialog;
 mod durable;
 mod exchange;
 mod failing;
+mod identity;
 mod notify;
 mod outcome;
 mod request;
 mod settle;
+mod shared;
 mod subscription;
 mod told;
 mod view;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip_transaction::DueTimes;
@@ -31,9 +34,11 @@ use crate::core::Core;
 use crate::owner::{Owner, Role, Ticket};
 use crate::publication::{Cause, Desire};
 use settle::{Ended, OVERSHOOT};
+use shared::Shared;
 use subscription::{Doing, Exchange, Operation, State, Subscription};
 
 pub(crate) use exchange::contact;
+pub(crate) use identity::SetIdentity;
 
 /// What a command about a subscription waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +61,11 @@ pub(crate) struct Subscriber {
     subscriptions: Slab<Subscription>,
     due: DueTimes,
     /// By the presentity's URI in canonical form; fetches are not among them.
-    by_uri: HashMap<Box<str>, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
+    by_uri: HashMap<Arc<str>, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
     /// Which subscription the random bits of a tag of an earlier life lead to: the number in it is
     /// of that life.
     restored: HashMap<u64, u32, foldhash::fast::RandomState>,
+    shared: Shared,
     exchanges: Slab<Box<Exchange>>,
     waiters: Slab<Waiter>,
     waiters_due: DueTimes,
@@ -91,6 +97,7 @@ impl Subscriber {
             due: DueTimes::new(now),
             by_uri: HashMap::default(),
             restored: HashMap::default(),
+            shared: Shared::new(),
             exchanges: Slab::new(),
             waiters: Slab::new(),
             waiters_due: DueTimes::new(now),

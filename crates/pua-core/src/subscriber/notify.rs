@@ -165,7 +165,7 @@ impl Subscriber {
             .next()
             .and_then(|contact| NameAddr::parse(contact).ok())
             .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
-            .map(|contact| Arc::<str>::from(contact.uri));
+            .map(|contact| contact.uri);
         match position.and_then(|at| subscription.dialogs.get(at)) {
             // R6665-75: what is late must not undo what is known.
             Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => {
@@ -176,8 +176,8 @@ impl Subscriber {
                 // R6665-25, R6665-26, R6665-30, R6665-70: nothing that was not asked for.
                 let open = matches!(subscription.state, State::Trying { .. })
                     || subscription
-                        .forks
-                        .as_ref()
+                        .past()
+                        .and_then(|past| past.forks.as_ref())
                         .is_some_and(|forks| forks.timer_n > now);
                 let list = list
                     || subscription
@@ -185,9 +185,10 @@ impl Subscriber {
                         .iter()
                         .any(|dialog| dialog.told.state.list_uri().is_some());
                 let several = subscription.takes_several_dialogs() && !list;
-                let dialogs = subscription.dialogs.len() + subscription.over.len();
+                let ended = subscription.past().map_or(&[][..], |past| &past.over);
+                let dialogs = subscription.dialogs.len() + ended.len();
                 let room = dialogs == 0 || (several && dialogs < core.config.limits.dialogs);
-                let over = subscription.over.iter().any(|tag| **tag == *remote_tag);
+                let over = ended.iter().any(|tag| **tag == *remote_tag);
                 if !open || !room || over {
                     return NotifyAnswer::code(481);
                 }
@@ -210,7 +211,7 @@ impl Subscriber {
         let id = match position.and_then(|at| subscription.dialogs.get(at)) {
             Some(dialog) => dialog.id,
             None => {
-                let Some(id) = self.make_dialog(now, core, index, message, essentials, target.clone()) else {
+                let Some(id) = self.make_dialog(now, core, index, message, essentials, target) else {
                     return NotifyAnswer::because(400, "Bad Contact or Record-Route");
                 };
                 id
@@ -222,9 +223,9 @@ impl Subscriber {
             if let Some(dialog) = subscription.dialog(id) {
                 dialog.remote_cseq = essentials.cseq.number;
                 // R6665-77: a target refresh.
-                if let Some(target) = target.filter(|target| *target != dialog.target) {
+                if let Some(target) = target.filter(|target| **target != *dialog.target) {
                     durable = true;
-                    dialog.target = target;
+                    dialog.target = self.shared.text(Arc::from(target));
                     let next_hop = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
                     core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
                     // What is tried elsewhere is another request then.
@@ -253,11 +254,9 @@ impl Subscriber {
         let is_it = |index: &u32| {
             self.subscriptions
                 .get(*index as usize)
-                .is_some_and(|subscription| {
-                    *subscription.from_tag == *tag && *subscription.call_id == *essentials.call_id
-                })
+                .is_some_and(|subscription| subscription.identity.is(essentials.call_id, tag))
         };
-        crate::random::index_of_tag(tag)
+        super::identity::index_of(tag)
             .filter(is_it)
             .or_else(|| self.restored_at(tag).filter(is_it))
     }
@@ -329,7 +328,7 @@ impl Subscriber {
         // Told to whoever waits for the state before the dialog is taken away.
         if fetch {
             if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-                subscription.termination.clone_from(&reason);
+                subscription.make_past().termination.clone_from(&reason);
             }
             self.answer_told(core, index, id);
         }

@@ -127,7 +127,7 @@ pub(super) fn state_of(subscription: &Subscription) -> SubscriptionState {
         return SubscriptionState::NotifyWait;
     }
     match subscription.state {
-        State::Queued { .. } | State::Trying { .. } if subscription.termination.is_none() => {
+        State::Queued { .. } | State::Trying { .. } if subscription.termination().is_none() => {
             SubscriptionState::NotifyWait
         }
         State::Trying { .. } => SubscriptionState::NotifyWait,
@@ -158,7 +158,7 @@ pub(super) fn outcome(
             Next::Ended => SubscriptionState::Terminated,
             _ => state_of(subscription),
         },
-        termination: subscription.termination.clone(),
+        termination: subscription.termination().cloned(),
         expires: None,
         states: Vec::new(),
         detail: None,
@@ -167,7 +167,7 @@ pub(super) fn outcome(
         allow_events: None,
         next,
         server: None,
-        call_id: subscription.call_id.clone(),
+        call_id: subscription.identity.call_id(),
         cseq: subscription.cseq,
     }
 }

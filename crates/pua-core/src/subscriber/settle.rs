@@ -104,17 +104,18 @@ impl Subscriber {
         let dialog = subscription.dialogs.remove(at);
         core.hops.leave(dialog.next_hop);
         if matches!(subscription.state, State::Trying { .. }) {
-            subscription.over.push(dialog.remote_tag.clone());
+            subscription.make_past().over.push(dialog.remote_tag.clone());
         }
         let exchange = match dialog.doing {
             Doing::Requesting { exchange, .. } => Some(exchange),
             _ => None,
         };
         let unsubscribed = dialog.doing.operation() == Some(Operation::Unsubscribe);
-        if dialog.told.at.is_some() || subscription.known.is_none() {
-            subscription.known = Some(Box::new(dialog.told));
+        let past = subscription.make_past();
+        if dialog.told.at.is_some() || past.known.is_none() {
+            past.known = Some(dialog.told);
         }
-        subscription.termination = ended.reason.clone();
+        past.termination = ended.reason.clone();
         let last = subscription.dialogs.is_empty();
         let told = ended.detail.is_none();
         let open = match (last, subscription.state) {
@@ -127,7 +128,7 @@ impl Subscriber {
                 },
             ) => {
                 if told && subscription.takes_several_dialogs() {
-                    subscription.forks = Some(Box::new(Forks { timer_n, until }));
+                    subscription.make_past().forks = Some(Forks { timer_n, until });
                 }
                 exchange
             }
@@ -199,7 +200,7 @@ impl Subscriber {
         let mut outcome = outcome(subscription, 200, "OK".into(), FailureOrigin::Server, next);
         outcome.state = SubscriptionState::Terminated;
         outcome.detail = ended.detail;
-        if let Some(known) = &subscription.known {
+        if let Some(known) = subscription.past().and_then(|past| past.known.as_ref()) {
             outcome.states = known_states(subscription, known);
         }
         self.persist_dialogs(core, index);
@@ -285,14 +286,14 @@ impl Subscriber {
             core.outputs.push_back(Output::Persist(match self.stopping {
                 true => Change::Dialogs {
                     key,
-                    call_id: subscription.call_id.clone(),
-                    from_tag: subscription.from_tag.clone(),
+                    call_id: subscription.identity.call_id(),
+                    from_tag: subscription.identity.from_tag(),
                     dialogs: Vec::new(),
                 },
                 false => Change::DeleteSubscription { key },
             }));
             let change = SubscriptionChange::Terminated {
-                reason: subscription.termination.clone(),
+                reason: subscription.termination().cloned(),
                 detail: None,
                 next: Next::Ended,
             };
@@ -339,7 +340,7 @@ fn is_refusal(reason: &Option<Arc<str>>) -> bool {
 
 /// Whether it may be made anew at once; counts that it is.
 fn at_once(now: Instant, subscription: &mut Subscription) -> bool {
-    match &mut subscription.recent {
+    match &mut subscription.make_past().recent {
         Some(recent) if recent.since + AT_ONCE_WITHIN > now => {
             recent.times = recent.times.saturating_add(1);
             recent.times <= AT_ONCE

@@ -18,17 +18,24 @@ use std::time::{Duration, Instant};
 use event_packages::{EventState, Package};
 use smallvec::SmallVec;
 
+use super::SetIdentity;
 use crate::command::{Proxy, SubscriptionName};
 use crate::passage::Passage;
 use crate::publication::{Cause, Desire, Last};
 use crate::schedule::Patience;
 
-/// What the application asked for. Only a command changes it.
-pub(super) struct Intent {
+/// What an application may have said beside the name: most have said nothing, and share that.
+#[derive(Clone)]
+pub(super) struct Extras {
     pub(super) headers: Arc<str>,
     pub(super) proxy: Option<Proxy>,
     /// The presentities of a list that the request contains (RFC 5367).
     pub(super) members: Arc<[Arc<str>]>,
+}
+
+/// What the application asked for. Only a command changes it.
+pub(super) struct Intent {
+    pub(super) extras: Arc<Extras>,
     pub(super) desire: Desire,
     /// Only the present state is wanted, once (RFC 6665 §4.4.3).
     pub(super) fetch: bool,
@@ -188,6 +195,20 @@ pub(super) struct Forks {
     pub(super) until: Instant,
 }
 
+/// What is left of dialogs that are over.
+#[derive(Default)]
+pub(super) struct Past {
+    pub(super) forks: Option<Forks>,
+    /// The remote tags of dialogs of the present set that are over: what still comes for them
+    /// must not make them anew.
+    pub(super) over: Vec<Box<str>>,
+    /// What they told.
+    pub(super) known: Option<Told>,
+    pub(super) recent: Option<Recent>,
+    /// The notifier's last reason for ending it (§4.1.3).
+    pub(super) termination: Option<Arc<str>>,
+}
+
 /// A subscription.
 pub(super) struct Subscription {
     pub(super) key: u64,
@@ -196,33 +217,75 @@ pub(super) struct Subscription {
     /// Index of the next hop of its first SUBSCRIBE.
     pub(super) next_hop: u32,
     /// Of the present set of dialogs; fresh for each (R6665-07).
-    pub(super) call_id: Arc<str>,
-    pub(super) from_tag: Arc<str>,
+    pub(super) identity: SetIdentity,
     /// The CSeq number of the last request outside a dialog.
     pub(super) cseq: u32,
     pub(super) state: State,
     #[allow(clippy::vec_box)] // most have none or one, and lists of them are moved about
     pub(super) dialogs: SmallVec<[Box<Dialog>; 1]>,
-    pub(super) forks: Option<Box<Forks>>,
-    /// The remote tags of dialogs of the present set that are over: what still comes for them
-    /// must not make them anew.
-    pub(super) over: Vec<Box<str>>,
-    /// What the dialogs told that are over.
-    pub(super) known: Option<Box<Told>>,
+    /// What is left of dialogs that are over; most have none.
+    past: Option<Box<Past>>,
     /// Commands to answer, by their index.
     pub(super) waiters: SmallVec<[u32; 1]>,
     /// Failures in a row, and what kind they are.
     pub(super) failures: u32,
     pub(super) patience: Patience,
-    pub(super) recent: Option<Recent>,
-    /// The notifier's last reason for ending it (§4.1.3).
-    pub(super) termination: Option<Arc<str>>,
     pub(super) last: Option<Box<Last>>,
     /// NOTIFYs taken.
     pub(super) notifies: u64,
 }
 
 impl Subscription {
+    /// One that nobody has asked a server for yet.
+    pub(super) fn new(key: u64, name: Arc<SubscriptionName>, intent: Intent, next_hop: u32) -> Self {
+        Subscription {
+            key,
+            name,
+            intent,
+            next_hop,
+            identity: SetIdentity::NONE,
+            cseq: 0,
+            state: State::Over,
+            dialogs: SmallVec::new(),
+            past: None,
+            waiters: SmallVec::new(),
+            failures: 0,
+            patience: Patience::Outage,
+            last: None,
+            notifies: 0,
+        }
+    }
+
+    /// What is left of earlier dialogs, if anything is.
+    pub(super) fn past(&self) -> Option<&Past> {
+        self.past.as_deref()
+    }
+
+    /// The same, to change it.
+    pub(super) fn past_mut(&mut self) -> Option<&mut Past> {
+        self.past.as_deref_mut()
+    }
+
+    /// A place for what is left of earlier dialogs.
+    pub(super) fn make_past(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+
+    /// The notifier's last reason for ending it.
+    pub(super) fn termination(&self) -> Option<&Arc<str>> {
+        self.past()?.termination.as_ref()
+    }
+
+    /// A dialog stands: what earlier ones have left counts no more, but how often it was made
+    /// anew, and which must not come back.
+    pub(super) fn stands_again(&mut self) {
+        let Some(past) = &mut self.past else { return };
+        past.termination = None;
+        if past.over.is_empty() && past.recent.is_none() && past.known.is_none() && past.forks.is_none() {
+            self.past = None;
+        }
+    }
+
     /// When the application wants it to end.
     pub(super) fn until(&self) -> Option<Instant> {
         match self.intent.desire {
@@ -292,5 +355,18 @@ impl Dialog {
         let left = expires_at.saturating_duration_since(now);
         self.granted = u32::try_from(left.as_secs() + u64::from(left.subsec_nanos() > 0)).unwrap_or(u32::MAX);
         self.refresh_at = Some(now + refresh_after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Held by the hundred thousand: what grows here costs that often.
+    #[test]
+    fn a_resting_subscription_is_small() {
+        let (own, dialog) = (size_of::<Subscription>(), size_of::<Dialog>());
+        println!("{own} {dialog} {}", size_of::<Last>());
+        assert!(own <= 208 && dialog <= 224, "{own} {dialog}");
     }
 }

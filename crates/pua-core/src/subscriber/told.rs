@@ -118,6 +118,7 @@ impl Subscriber {
             }
         }
         taken.list = dialog.told.state.list_uri().is_some();
+        dialog.told.state.rest();
         taken
     }
 }
@@ -161,7 +162,7 @@ pub(super) fn resource_states(
             member: None,
             content_type,
             body,
-            document: state.document().cloned(),
+            document: state.read(),
             at,
         }];
     }
@@ -189,7 +190,7 @@ pub(super) fn resource_states(
                 }),
                 content_type,
                 body,
-                document: member.document().cloned(),
+                document: member.read(),
                 at,
             }
         })

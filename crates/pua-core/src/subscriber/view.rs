@@ -174,8 +174,8 @@ impl Subscriber {
 /// there is no other.
 fn told(subscription: &Subscription) -> impl Iterator<Item = (Option<u64>, &Told)> {
     let known = subscription
-        .known
-        .as_deref()
+        .past()
+        .and_then(|past| past.known.as_ref())
         .filter(|_| subscription.dialogs.is_empty());
     subscription
         .dialogs
@@ -222,9 +222,9 @@ fn view(core: &Core, subscription: &Subscription) -> SubscriptionView {
         key: subscription.key,
         name: subscription.name.clone(),
         state: state_of(subscription),
-        reason: subscription.termination.clone(),
-        headers: subscription.intent.headers.clone(),
-        proxy: subscription.intent.proxy.clone(),
+        reason: subscription.termination().cloned(),
+        headers: subscription.intent.extras.headers.clone(),
+        proxy: subscription.intent.extras.proxy.clone(),
         granted: subscription.dialogs.first().map(|dialog| dialog.granted),
         expires_at: dialogs.iter().map(|dialog| dialog.expires_at).min(),
         refresh_at: dialogs.iter().filter_map(|dialog| dialog.refresh_at).min(),
@@ -242,7 +242,7 @@ fn view(core: &Core, subscription: &Subscription) -> SubscriptionView {
             .hops
             .peek(subscription.next_hop)
             .and_then(crate::next_hop::NextHop::peek),
-        call_id: subscription.call_id.clone(),
+        call_id: subscription.identity.call_id(),
         cseq: subscription
             .dialogs
             .first()

@@ -13,6 +13,7 @@ use crate::violation::Violation;
 mod answers;
 mod notify;
 mod requests;
+mod restart;
 
 pub(crate) use notify::Incoming;
 
@@ -53,6 +54,8 @@ impl Flight {
 /// A dialog that a NOTIFY has made.
 pub(crate) struct Dialog {
     pub(crate) over: bool,
+    /// The CSeq number of the NOTIFY that made it.
+    made_by: u32,
     remote_cseq: u32,
     cseq: u32,
     target: String,
@@ -75,6 +78,8 @@ pub(crate) struct Dialog {
     version: Option<u32>,
     /// Since when something partial is missing.
     gap_at: Option<Instant>,
+    /// Of an earlier life, and nothing was sent in it since: CSeq may have a gap.
+    leaps: bool,
 }
 
 /// The dialogs of one first SUBSCRIBE.

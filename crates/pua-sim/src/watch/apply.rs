@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pua_core::{
-    Command, Input, Lifetime, PublicationName, Publish, Refusal, Subscribe, SubscriptionTarget, Target, Wait,
+    Command, Input, Lifetime, PublicationName, Publish, Refusal, Subscribe, SubscriptionRecord,
+    SubscriptionTarget, Target, Wait,
 };
 
 use super::life::What;
@@ -15,18 +16,21 @@ use crate::document::document;
 use crate::violation::Violation;
 
 impl World {
-    pub(crate) fn die(&mut self, span: Duration) {
+    /// `whole`: between two turns, so that all that was done is in the store.
+    pub(crate) fn die(&mut self, span: Duration, whole: bool) -> Result<(), Violation> {
         self.note(|| format!("the daemon is killed for {span:?}"));
+        for watch in (0..self.life.names.len()).filter(|watch| whole && self.wishes.wants(*watch, self.now)) {
+            if let Some(record) = self.record(watch) {
+                self.account.stored(self.now, watch, record)?;
+            }
+        }
         self.core = None;
         self.epoch += 1;
         self.wishes.killed();
         self.account.killed(self.now);
         // What was not committed was never acknowledged: the store decides what is wanted.
         for watch in 0..self.life.names.len() {
-            let record = self
-                .store
-                .subscriptions()
-                .find(|record| *record.name == self.life.names[watch]);
+            let record = self.record(watch);
             let wish = Wish {
                 until: record.and_then(|record| record.until),
                 gone: record.is_none(),
@@ -34,6 +38,13 @@ impl World {
             self.wishes.wish(self.now, watch, wish);
         }
         self.queue.push(self.now + span, Event::Awake);
+        Ok(())
+    }
+
+    fn record(&self, watch: usize) -> Option<&SubscriptionRecord> {
+        self.store
+            .subscriptions()
+            .find(|record| *record.name == self.life.names[watch])
     }
 
     pub(crate) fn awake(&mut self) -> Result<(), Violation> {
@@ -45,6 +56,9 @@ impl World {
             self.turn(Input::Restore(record))?;
         }
         for record in subscriptions {
+            if let Some(watch) = self.wishes.index(&record.name) {
+                self.account.restored(self.now, watch, &record);
+            }
             self.turn(Input::RestoreSubscription(record))?;
         }
         Ok(())
@@ -87,7 +101,7 @@ impl World {
                     if half_way {
                         self.kill = Some(span);
                     } else {
-                        self.die(span);
+                        return self.die(span, true);
                     }
                 }
             }

@@ -95,7 +95,7 @@ impl World {
             }
         }
         if let Some(span) = killed {
-            self.die(span);
+            return self.die(span, false);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rand::Rng;
 
+use super::account::Incoming;
 use super::carry::from;
 use super::notifier::address;
 use super::resource::Kind;
@@ -105,8 +106,13 @@ impl World {
             (3, Some(mut known)) => {
                 // Once more by another branch: too late for the dialog it was in.
                 known.set_branch(&format!("z9hG4bKr{number}"));
-                let codes = [481, 500, 400, 415, 489, 420];
-                self.strange(&known.bytes(), &codes)
+                let mut codes = vec![481, 500, 400, 415, 489, 420];
+                let bytes = known.bytes();
+                // What the daemon has taken since the last write it does not know after a restart.
+                if let Some(notify) = Incoming::read(&bytes) {
+                    codes.extend(self.account.codes(self.now, &notify, &self.wishes));
+                }
+                self.strange(&bytes, &codes)
             }
             (4, Some(known)) => {
                 // Byte for byte.

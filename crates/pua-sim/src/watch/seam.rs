@@ -53,11 +53,21 @@ pub enum WatchBug {
     VersionsIgnored,
     /// The tag of the NOTIFY before the last is given in conditional refreshes.
     OldCondition,
+    /// Dialogs are not written to the store.
+    DialogsNotStored,
+    /// That the last dialog has ended is not written to the store.
+    DialogEndsNotStored,
+    /// Route sets are not written to the store.
+    RoutesNotStored,
+    /// The notifier's CSeq numbers are not written to the store.
+    NotifierCSeqNotStored,
+    /// After a restart the first CSeq number in a dialog is the last one before it.
+    CSeqReused,
 }
 
 impl WatchBug {
     /// All of them.
-    pub const ALL: [WatchBug; 21] = [
+    pub const ALL: [WatchBug; 26] = [
         WatchBug::RoutesReversed,
         WatchBug::RoutePreloaded,
         WatchBug::TargetKept,
@@ -79,6 +89,11 @@ impl WatchBug {
         WatchBug::RepliesLost,
         WatchBug::VersionsIgnored,
         WatchBug::OldCondition,
+        WatchBug::DialogsNotStored,
+        WatchBug::DialogEndsNotStored,
+        WatchBug::RoutesNotStored,
+        WatchBug::NotifierCSeqNotStored,
+        WatchBug::CSeqReused,
     ];
 }
 
@@ -95,6 +110,8 @@ pub(crate) struct Seam {
     answered: BTreeMap<String, u64>,
     versions: BTreeMap<String, (String, u64)>,
     tags: BTreeMap<String, (String, String)>,
+    /// By Call-ID and dialog: the last CSeq number.
+    numbers: BTreeMap<String, u32>,
 }
 
 impl Seam {
@@ -108,6 +125,7 @@ impl Seam {
             answered: BTreeMap::new(),
             versions: BTreeMap::new(),
             tags: BTreeMap::new(),
+            numbers: BTreeMap::new(),
         }
     }
 
@@ -197,6 +215,7 @@ impl Seam {
             match output {
                 Output::Persist(Change::PutSubscription(_)) if bug == WatchBug::SubscriptionsNotStored => {}
                 Output::Persist(Change::DeleteSubscription { .. }) if bug == WatchBug::EndsNotStored => {}
+                Output::Persist(change) => left.extend(written(bug, change).map(Output::Persist)),
                 Output::Reply(id, reply) => {
                     self.count += 1;
                     if !(bug == WatchBug::RepliesLost && self.count.is_multiple_of(10)) {
@@ -304,6 +323,15 @@ impl Seam {
                     .clone();
                 parts.set("CSeq", &first);
             }
+            WatchBug::CSeqReused if within => {
+                let number = row("CSeq").split(' ').next().and_then(|text| text.parse().ok());
+                let number: u32 = number.unwrap_or_default();
+                let last = self.numbers.entry(format!("{call_id}{to}")).or_insert(number);
+                if number > *last + 900 {
+                    parts.set("CSeq", &format!("{last} SUBSCRIBE"));
+                }
+                *last = number;
+            }
             WatchBug::EndByExpiry if within && row("Expires") == "0" => parts.set("Expires", "60"),
             WatchBug::FetchStays if !within && row("Expires") == "0" => parts.set("Expires", "3600"),
             WatchBug::OldCondition if parts.get("Suppress-If-Match").is_some() => {
@@ -321,5 +349,36 @@ impl Seam {
         let bytes = parts.bytes();
         self.left.insert(branch, bytes.clone());
         Some(bytes)
+    }
+}
+
+/// What of a change reaches the store.
+fn written(bug: WatchBug, change: Change) -> Option<Change> {
+    match change {
+        Change::Dialogs { .. } if bug == WatchBug::DialogsNotStored => None,
+        Change::Dialogs { ref dialogs, .. } if bug == WatchBug::DialogEndsNotStored && dialogs.is_empty() => {
+            None
+        }
+        Change::Dialogs {
+            key,
+            call_id,
+            from_tag,
+            mut dialogs,
+        } => {
+            for dialog in &mut dialogs {
+                match bug {
+                    WatchBug::RoutesNotStored => dialog.routes = Box::default(),
+                    WatchBug::NotifierCSeqNotStored => dialog.remote_cseq = 0,
+                    _ => {}
+                }
+            }
+            Some(Change::Dialogs {
+                key,
+                call_id,
+                from_tag,
+                dialogs,
+            })
+        }
+        other => Some(other),
     }
 }

@@ -78,6 +78,8 @@ impl Check<'_> {
             ),
             rate: seconds(self.unsigned("publish.rate", 1000, 1..=1_000_000)),
             burst: seconds(self.unsigned("publish.burst", 50, 1..=1_000_000)),
+            window_floor: seconds(self.unsigned("publish.window_floor", 4, 1..=1_000_000)),
+            window_ceiling: seconds(self.unsigned("publish.window_ceiling", 1000, 1..=1_000_000)),
             min_interval: Duration::from_millis(self.unsigned("publish.min_interval_ms", 0, 0..=3_600_000)),
             max_publications: self.size("publish.max_publications", 2_000_000, 1..=100_000_000),
             max_body: self.size("publish.max_body", 256 * 1024, 1..=1024 * 1024),

@@ -78,6 +78,8 @@ pub(super) const KEYS: &[Key] = &[
     key("publish.on_stop", Kind::Text),
     key("publish.rate", Kind::Integer),
     key("publish.burst", Kind::Integer),
+    key("publish.window_floor", Kind::Integer),
+    key("publish.window_ceiling", Kind::Integer),
     key("publish.min_interval_ms", Kind::Integer),
     key("publish.max_publications", Kind::Integer),
     key("publish.max_body", Kind::Integer),

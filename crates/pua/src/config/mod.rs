@@ -107,6 +107,10 @@ pub(crate) struct Publish {
     pub rate: u32,
     /// How many of those may go out at once after a quiet time.
     pub burst: u32,
+    /// Requests that may be on their way to one next hop at once: at least so many.
+    pub window_floor: u32,
+    /// And at most so many.
+    pub window_ceiling: u32,
     /// The shortest time between two PUBLISHes with new state of one publication.
     pub min_interval: Duration,
     /// Publications held at most.

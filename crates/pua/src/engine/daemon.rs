@@ -17,6 +17,7 @@ use super::store::Kept;
 use super::turn::Turn;
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
+use crate::clock;
 use crate::config::{Config, OnStop};
 use crate::events::Ask;
 use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, ReplyFifos, ReplyTo};
@@ -119,16 +120,16 @@ impl Daemon {
         let mut events = Events::with_capacity(256);
         wait_exactly();
         loop {
-            let now = Instant::now();
+            let now = clock::now();
             let timeout = match self.pending() {
                 true => Some(Duration::ZERO),
-                false => self.next_timeout(now).map(|at| at.saturating_duration_since(now)),
+                false => clock::wait(now, self.next_timeout(now)),
             };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
-            let now = Instant::now();
+            let now = clock::now();
             for event in &events {
                 self.on_event(now, event);
             }
@@ -156,7 +157,7 @@ impl Daemon {
         } else if token == mi::TOKEN_FIFO
             && let Some(fifo) = &mut self.fifo
         {
-            fifo.on_event(event.is_read_closed());
+            fifo.on_event();
         }
     }
 
@@ -260,6 +261,7 @@ impl Daemon {
                 requests.push((request, name.map_or(ReplyTo::Nobody, ReplyTo::Fifo)));
             });
         }
+        self.gathering.read(requests.len());
     }
 
     fn read_inbox(&mut self, now: Instant) {

@@ -51,8 +51,9 @@ pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_co
         pacing: Pacing {
             rate: publish.rate,
             burst: publish.burst,
+            window_floor: publish.window_floor,
+            window_ceiling: publish.window_ceiling,
             min_interval: publish.min_interval,
-            ..Pacing::default()
         },
         ..pua_core::Config::default()
     }

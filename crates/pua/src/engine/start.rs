@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use mio::{Poll, Token, Waker};
@@ -30,7 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// [`super::ConfigFault`] if the configuration asks for what cannot be had; anything else is the
 /// system's failure, such as an address in use.
 pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks) -> anyhow::Result<()> {
-    let now = Instant::now();
+    let now = crate::clock::now();
     // First: a second daemon on the same store must not get in the way of the running one.
     let store = store::open(&config.store)?;
     if let Some(path) = &ready_file {

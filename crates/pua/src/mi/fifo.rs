@@ -57,8 +57,6 @@ pub(crate) struct Fifo {
     framer: FifoFramer,
     buffer: Box<[u8]>,
     readable: bool,
-    /// The last writer may have gone: then the end of file is still to be read.
-    hung_up: bool,
     /// When the name is to be checked.
     check_at: Instant,
     /// Bytes of an incomplete request may be in the framer.
@@ -89,7 +87,6 @@ impl Fifo {
             framer: FifoFramer::new(REQUEST),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             readable: true,
-            hung_up: false,
             check_at: now + CHECK,
             fed: false,
             give_up_at: None,
@@ -110,10 +107,9 @@ impl Fifo {
         )
     }
 
-    /// Something was written, or a writer has come or gone; `hung_up`: there is none left.
-    pub(crate) fn on_event(&mut self, hung_up: bool) {
+    /// Something was written, or a writer has come or gone.
+    pub(crate) fn on_event(&mut self) {
         self.readable = true;
-        self.hung_up |= hung_up;
     }
 
     /// Whether there may be more to read without a new event.
@@ -128,7 +124,7 @@ impl Fifo {
             match self.file.read(&mut self.buffer) {
                 // Nobody has it open for writing.
                 Ok(0) => {
-                    (self.readable, self.hung_up) = (false, false);
+                    self.readable = false;
                     if std::mem::take(&mut self.fed) {
                         let grace = if self.framer.is_between_lines() {
                             GRACE
@@ -140,9 +136,6 @@ impl Fifo {
                 }
                 Ok(count) => {
                     taken += count;
-                    // Less than there is room for: that was all, and what comes now is told by a
-                    // new event.
-                    self.readable = self.hung_up || count == self.buffer.len();
                     self.fed = true;
                     self.give_up_at = None;
                     self.framer.push(self.buffer.get(..count).unwrap_or_default());
@@ -151,7 +144,7 @@ impl Fifo {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => (self.readable, self.hung_up) = (false, false),
+                Err(_) => self.readable = false,
             }
         }
         if self.give_up_at.is_some_and(|at| at <= now) {

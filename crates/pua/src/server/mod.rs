@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 use pua_core::{Timers, Transmit, Transport};
 use pua_server::{Auth, Input, Lifetimes, Output, Server};
 
+use crate::clock;
 use crate::config::Config;
 use crate::sip::{Bound, SipIo};
 
@@ -40,7 +41,7 @@ impl PresenceServer {
         let thread = std::thread::Builder::new()
             .name("pua-server".to_owned())
             .spawn(move || {
-                let server = Server::new(Instant::now(), settings, seed);
+                let server = Server::new(clock::now(), settings, seed);
                 if let Err(error) = serve(poll, bound, server, &stopped) {
                     tracing::error!(%error, "the embedded presence server has ended");
                 }
@@ -98,20 +99,19 @@ fn serve(mut poll: Poll, bound: Bound, mut server: Server, stop: &AtomicBool) ->
     let mut events = Events::with_capacity(256);
     let mut transmits: Vec<Transmit> = Vec::new();
     while !stop.load(Ordering::Acquire) {
-        let now = Instant::now();
+        let now = clock::now();
         let timeout = match sip.pending() {
             true => Some(Duration::ZERO),
-            false => [server.poll_timeout(), sip.next_timeout()]
-                .into_iter()
-                .flatten()
-                .min()
-                .map(|at| at.saturating_duration_since(now)),
+            false => {
+                let due = [server.poll_timeout(), sip.next_timeout()];
+                clock::wait(now, due.into_iter().flatten().min())
+            }
         };
         match poll.poll(&mut events, timeout) {
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let now = Instant::now();
+        let now = clock::now();
         for event in &events {
             sip.on_event(now, event);
         }

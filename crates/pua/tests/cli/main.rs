@@ -85,6 +85,8 @@ fn publish_sends_every_option() {
         "sip:p",
         "--id",
         "7",
+        "--on-stop",
+        "remove",
         "--wait",
         "accepted",
         "--timeout",
@@ -98,7 +100,7 @@ fn publish_sends_every_option() {
         json!({
             "presentity_uri": ALICE, "event_package": "dialog", "body": "<x/>", "content_type": "text/xml",
             "expires": 600, "etag": "t0", "extra_headers": "X-A: 1\r\nX-B: 2\r\n", "outbound_proxy": "sip:p",
-            "id": "7", "wait": "accepted", "timeout": 2.5,
+            "id": "7", "on_stop": "remove", "wait": "accepted", "timeout": 2.5,
         })
     );
     assert_eq!(

@@ -172,6 +172,7 @@ impl Account {
             .entry(notify.from_tag.clone())
             .or_insert_with(|| Dialog {
                 over: false,
+                made_by: notify.cseq,
                 remote_cseq: 0,
                 cseq: first,
                 target: String::new(),
@@ -186,6 +187,7 @@ impl Account {
                 quiet_until: None,
                 version: None,
                 gap_at: None,
+                leaps: false,
             });
         if let Some((version, partial)) = notify.version {
             let gap = partial && dialog.version.is_some_and(|last| version > last + 1);

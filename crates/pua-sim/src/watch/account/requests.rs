@@ -176,7 +176,11 @@ impl Account {
         if !self.flight_ended(dialog.flight.as_ref(), now) {
             return Err("a second SUBSCRIBE in flight in one dialog".to_owned());
         }
-        if ask.cseq != dialog.cseq + 1 {
+        let follows = match dialog.leaps {
+            true => ask.cseq > dialog.cseq,
+            false => ask.cseq == dialog.cseq + 1,
+        };
+        if !follows {
             return Err(format!("CSeq {} after {}", ask.cseq, dialog.cseq));
         }
         if ask.uri != dialog.target {
@@ -227,6 +231,7 @@ impl Account {
             .and_then(|set| set.dialogs.get_mut(tag))
         {
             dialog.cseq = ask.cseq;
+            dialog.leaps = false;
             dialog.flight = Some(branch);
             dialog.asked_at = Some(now);
             dialog.notified = false;

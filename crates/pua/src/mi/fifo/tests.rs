@@ -55,8 +55,7 @@ impl World {
                 .poll(&mut events, Some(Duration::from_secs(10)))
                 .unwrap();
             assert!(!events.is_empty(), "nothing came, {requests:?}");
-            self.fifo
-                .on_event(events.iter().any(mio::event::Event::is_read_closed));
+            self.fifo.on_event();
             self.fifo.receive(Instant::now(), |request| {
                 requests.push(String::from_utf8(request.bytes).unwrap())
             });
@@ -99,7 +98,7 @@ fn a_probe_that_writes_nothing_disturbs_nothing() {
 fn what_a_dead_writer_left_incomplete_does_not_spoil_the_next_request() {
     let mut world = world();
     world.write(":pua_publish:r\nsip:half");
-    world.fifo.on_event(true);
+    world.fifo.on_event();
     world.fifo.receive(Instant::now(), |cut| {
         let request = pua_mi::Request::parse(&cut.bytes, pua_mi::Via::Fifo);
         assert!(request.calls[0].command.is_err(), "{cut:?}");
@@ -117,7 +116,7 @@ fn lines_of_one_request_may_come_one_by_one() {
     let now = Instant::now();
     for line in [":pua_publish:r\n", "sip:a@example.com\n", "60\n"] {
         world.write(line);
-        world.fifo.on_event(true);
+        world.fifo.on_event();
         world.fifo.receive(now, |request| panic!("{request:?}"));
     }
     world.write("\n");
@@ -131,7 +130,7 @@ fn a_request_without_its_end_is_waited_for() {
     let mut world = world();
     let now = Instant::now();
     world.write(":which:r\n");
-    world.fifo.on_event(true);
+    world.fifo.on_event();
     world.fifo.receive(now, |request| panic!("{request:?}"));
     assert_eq!(world.fifo.next_timeout(), now + GRACE);
     let mut requests = Vec::new();

@@ -1,0 +1,83 @@
+//! The daemon is killed and comes back: what the store must have, and which dialogs go on.
+
+use std::time::Instant;
+
+use pua_core::SubscriptionRecord;
+
+use super::Account;
+use crate::violation::Violation;
+
+impl Account {
+    /// Every dialog that stands for certain is in the store, and none that is over.
+    pub(crate) fn stored(
+        &self,
+        now: Instant,
+        watch: usize,
+        record: &SubscriptionRecord,
+    ) -> Result<(), Violation> {
+        let has = |call_id: &str, tag: &str| {
+            *record.call_id == *call_id && record.dialogs.iter().any(|dialog| *dialog.remote_tag == *tag)
+        };
+        let standing = self.standing(now, watch);
+        if let Some(dialog) = standing.iter().find(|(call_id, tag)| !has(call_id, tag)) {
+            return Err(Violation::equality(format!(
+                "subscription {watch}: {dialog:?} stands, the store has {record:?}"
+            )));
+        }
+        let Some(set) = self.sets.get(&*record.call_id).filter(|set| !set.dead) else {
+            return Ok(());
+        };
+        for (tag, dialog) in &set.dialogs {
+            let stored = record.dialogs.iter().find(|stored| *stored.remote_tag == **tag);
+            if let Some(stored) = stored
+                && (dialog.over && stored.expires_at > now || stored.remote_cseq < dialog.made_by)
+            {
+                return Err(Violation::equality(format!(
+                    "subscription {watch}: dialog {tag} is over, or older than {stored:?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The daemon is back, and was given this record: the dialogs in it go on, as far as their
+    /// time runs. What was not written is not known any more.
+    pub(crate) fn restored(&mut self, now: Instant, watch: usize, record: &SubscriptionRecord) {
+        let over = record.until.is_some_and(|until| until <= now);
+        let stands = record.dialogs.iter().any(|dialog| dialog.expires_at > now);
+        if over || !stands {
+            return;
+        }
+        let Some(set) = self
+            .sets
+            .get_mut(&*record.call_id)
+            .filter(|set| set.watch == watch)
+        else {
+            return;
+        };
+        set.dead = false;
+        set.closed = true;
+        for (tag, dialog) in &mut set.dialogs {
+            let stored = record
+                .dialogs
+                .iter()
+                .find(|stored| *stored.remote_tag == **tag && stored.expires_at > now);
+            dialog.over = stored.is_none();
+            let Some(stored) = stored else { continue };
+            dialog.remote_cseq = stored.remote_cseq;
+            dialog.target = stored.target.to_string();
+            dialog.until = dialog.until.min(stored.expires_at);
+            dialog.etag = None;
+            dialog.flight = None;
+            dialog.asked_at = None;
+            dialog.notified = true;
+            dialog.ending = false;
+            dialog.told_until = None;
+            dialog.quiet_until = None;
+            dialog.version = None;
+            dialog.gap_at = None;
+            dialog.leaps = true;
+        }
+        self.latest.insert(watch, record.call_id.to_string());
+    }
+}
