@@ -7,9 +7,10 @@
 //!  writer:     └─► [1] ──┼── fsync ───┼───► [2 3] ── fsync ──────┴──────────────────┘
 //! ```
 //!
-//! There is no waiting for more: while the disk is busy with one batch the next one gathers. With
-//! [`Durability::Relaxed`] nobody waits for the disk, so a batch gathers for [`GATHERING`], in
-//! which an entity-tag often finds the document that it belongs to still in memory.
+//! What somebody waits for is written at once: while the disk is busy with one batch the next one
+//! gathers. What nobody waits for (a document whose publisher waits for the server's answer, a
+//! refresh; with [`Durability::Relaxed`] everything) gathers for [`GATHERING`] at most, in which an
+//! entity-tag often finds the document that it belongs to still in memory: one row, one commit.
 //!
 //! When a batch cannot be written it is kept, merged with what comes after it (one change of each
 //! record at most), and tried again until it can.
@@ -29,7 +30,7 @@ mod thread;
 
 use thread::Thread;
 
-/// How long changes gather with [`Durability::Relaxed`] before they are written.
+/// How long changes that nobody waits for gather before they are written.
 pub const GATHERING: Duration = Duration::from_millis(50);
 /// Changes that may wait before [`Writer::is_full`].
 const QUEUE: usize = 65_536;
@@ -101,8 +102,12 @@ struct Queue {
     events: Option<u64>,
     /// At this length it is coalesced.
     coalesce_at: usize,
-    /// The writer's thread sleeps.
-    asleep: bool,
+    /// Somebody waits for what is in it.
+    urgent: bool,
+    /// The writer's thread sleeps until there is something.
+    idle: bool,
+    /// It sleeps until something is urgent.
+    gathering: bool,
     stop: bool,
 }
 
@@ -207,8 +212,8 @@ impl Writer {
     }
 
     /// Takes the changes of turn `number`, in order, and leaves the vector empty. Never waits for
-    /// the disk.
-    pub fn commit(&mut self, number: u64, changes: &mut Vec<Change>) {
+    /// the disk. `urgent`: somebody waits until they are durable.
+    pub fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool) {
         self.taken = number;
         let counts = &self.shared.counts;
         counts.changes.fetch_add(changes.len() as u64, Ordering::Relaxed);
@@ -222,7 +227,18 @@ impl Writer {
         counts
             .waiting
             .store(queue.changes.len() as u64, Ordering::Relaxed);
-        let asleep = queue.asleep;
+        self.wake(queue, urgent);
+    }
+
+    /// Somebody waits until what was handed over is durable.
+    pub fn hurry(&mut self) {
+        self.wake(self.shared.queue(), true);
+    }
+
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>, urgent: bool) {
+        let urgent = urgent && self.shared.durability == Durability::Commit;
+        queue.urgent |= urgent;
+        let asleep = queue.idle || (queue.gathering && urgent);
         drop(queue);
         if asleep {
             self.shared.work.notify_all();
@@ -242,11 +258,7 @@ impl Writer {
     pub fn reserve_events(&mut self, number: u64) {
         let mut queue = self.shared.queue();
         queue.events = queue.events.max(Some(number));
-        let asleep = queue.asleep;
-        drop(queue);
-        if asleep {
-            self.shared.work.notify_all();
-        }
+        self.wake(queue, true);
     }
 
     /// Events up to this number may be told: no later life will give the numbers again.

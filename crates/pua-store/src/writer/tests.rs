@@ -48,11 +48,15 @@ impl Bed {
         }
     }
 
-    /// A turn with a publication of this key.
+    /// A turn with a publication of this key, for which somebody waits.
     fn put(&mut self, key: u64) -> u64 {
+        self.turn(key, true)
+    }
+
+    fn turn(&mut self, key: u64, urgent: bool) -> u64 {
         self.number += 1;
         let mut changes = vec![Change::Put(Box::new(record(key)))];
-        self.writer.commit(self.number, &mut changes);
+        self.writer.commit(self.number, &mut changes, urgent);
         assert!(changes.is_empty());
         self.number
     }
@@ -126,6 +130,22 @@ fn while_the_disk_is_busy_turns_gather_and_share_one_commit() {
     bed.until("committed", |writer| writer.committed() == 50);
     assert_eq!(bed.plan.commits(), 2);
     assert_eq!(bed.keys(), (1..=50).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_nobody_waits_for_is_written_with_what_somebody_does_or_soon() {
+    let mut bed = Bed::new(Durability::Commit);
+    bed.turn(1, false);
+    bed.turn(2, false);
+    let number = bed.put(3);
+    bed.until("committed", |writer| writer.committed() >= number);
+    assert_eq!(bed.keys(), [1, 2, 3]);
+    let number = bed.turn(4, false);
+    bed.until("written by itself", |writer| writer.committed() >= number);
+    let number = bed.turn(5, false);
+    bed.writer.hurry();
+    bed.until("written in haste", |writer| writer.committed() >= number);
+    assert_eq!(bed.keys(), [1, 2, 3, 4, 5]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pua_core::Change;
 
-use super::{Durability, GATHERING, Opened, RETRY, Shared, line};
+use super::{GATHERING, Opened, RETRY, Shared, line};
 use crate::backend::{Backend, Batch, Lease};
 use crate::clock::{Boot, ClockLine, Reading, Time};
 use crate::error::{Error, Trouble};
@@ -77,21 +77,21 @@ impl Thread {
     fn take(&mut self) -> Next {
         let shared = self.shared.clone();
         let mut queue = shared.queue();
-        let mut due: Option<Instant> = self.has_work().then(|| Instant::now() + self.patience);
+        // After a failure it rests, whatever comes.
+        let rests = self.has_work();
+        let mut due: Option<Instant> = rests.then(|| Instant::now() + self.patience);
         loop {
             let something = !queue.changes.is_empty() || queue.events.is_some();
-            if due.is_none() && something {
-                match shared.durability {
-                    Durability::Commit => break,
-                    Durability::Relaxed => due = Some(Instant::now() + GATHERING),
-                }
+            if something && due.is_none() {
+                due = Some(Instant::now() + GATHERING);
             }
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-            if queue.stop || left.is_some_and(|left| left.is_zero()) {
+            let hurries = something && queue.urgent && !rests;
+            if queue.stop || hurries || left.is_some_and(|left| left.is_zero()) {
                 break;
             }
-            // While it gathers or rests nobody needs to wake it but to stop.
-            queue.asleep = due.is_none();
+            queue.idle = due.is_none();
+            queue.gathering = !rests;
             queue = match left {
                 None => shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(left) => {
@@ -99,8 +99,10 @@ impl Thread {
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
-            queue.asleep = false;
+            queue.idle = false;
+            queue.gathering = false;
         }
+        queue.urgent = false;
         if self.changes.is_empty() {
             // The two vectors change places, so that both keep their room.
             std::mem::swap(&mut self.changes, &mut queue.changes);

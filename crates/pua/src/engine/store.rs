@@ -22,8 +22,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// durable.
 pub(crate) trait Store {
     /// Takes the changes of turn `number`, in order, and leaves the vector empty. May return
-    /// before they are durable.
-    fn commit(&mut self, number: u64, changes: &mut Vec<Change>);
+    /// before they are durable. `urgent`: somebody waits for that.
+    fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool);
+
+    /// Somebody waits until what was handed over is durable.
+    fn hurry(&mut self);
 
     /// The last turn all of whose changes are durable.
     fn committed(&self) -> u64;
@@ -160,13 +163,19 @@ impl Closed {
 }
 
 impl Store for Kept {
-    fn commit(&mut self, number: u64, changes: &mut Vec<Change>) {
+    fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool) {
         match self {
             Kept::Memory { last } => {
                 changes.clear();
                 *last = number;
             }
-            Kept::Database(writer) => writer.commit(number, changes),
+            Kept::Database(writer) => writer.commit(number, changes, urgent),
+        }
+    }
+
+    fn hurry(&mut self) {
+        if let Kept::Database(writer) = self {
+            writer.hurry();
         }
     }
 

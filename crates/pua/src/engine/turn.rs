@@ -71,9 +71,12 @@ impl Turn {
         failed: bool,
         mut release: impl FnMut(&mut Held, bool),
     ) {
+        let urgent = !self.held.replies.is_empty() || !self.held.events.is_empty();
         if !self.changes.is_empty() {
             self.number += 1;
-            store.commit(self.number, &mut self.changes);
+            store.commit(self.number, &mut self.changes, urgent);
+        } else if urgent && self.number > store.committed() {
+            store.hurry();
         }
         let committed = store.committed();
         while self
@@ -123,12 +126,17 @@ mod tests {
     struct Slow {
         taken: u64,
         done: u64,
+        hurried: bool,
     }
 
     impl Store for Slow {
-        fn commit(&mut self, number: u64, changes: &mut Vec<Change>) {
+        fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool) {
             changes.clear();
             self.taken = number;
+            self.hurried |= urgent;
+        }
+        fn hurry(&mut self) {
+            self.hurried = true;
         }
         fn committed(&self) -> u64 {
             self.done
@@ -165,6 +173,22 @@ mod tests {
         turn.held.replies.push((CommandId(4), Reply::Accepted));
         assert_eq!(commit(&mut turn, &mut store, true), [(4, false)]);
         assert!(turn.is_settled());
+    }
+
+    #[test]
+    fn the_store_hurries_only_when_somebody_waits() {
+        let (mut turn, mut store) = (Turn::default(), Slow::default());
+        turn.changes.push(Change::Delete { key: 1 });
+        assert!(released(&mut turn, &mut store).is_empty());
+        assert!(!store.hurried, "a refresh, or a document that is on its way");
+        // Nothing to store, but what came before must be durable first.
+        turn.held.replies.push((CommandId(1), Reply::Accepted));
+        assert!(released(&mut turn, &mut store).is_empty());
+        assert!(std::mem::take(&mut store.hurried));
+        turn.changes.push(Change::Delete { key: 2 });
+        turn.held.replies.push((CommandId(2), Reply::Accepted));
+        assert!(released(&mut turn, &mut store).is_empty());
+        assert!(store.hurried);
     }
 
     #[test]
