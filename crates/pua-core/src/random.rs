@@ -29,7 +29,7 @@ impl Identity {
     }
 
     /// The engine's slot and 64 such bits (RFC 3261 §19.3 asks for 32).
-    pub(crate) fn from_tag(&self) -> &str {
+    pub(crate) fn tag(&self) -> &str {
         std::str::from_utf8(&self.from_tag).unwrap_or_default()
     }
 }
@@ -113,9 +113,9 @@ mod tests {
         assert_eq!(a.call_id(), one.identity_of(1).call_id());
         for (x, y) in [(&a, &b), (&a, &c), (&b, &c)] {
             assert_ne!(x.call_id(), y.call_id());
-            assert_ne!(x.from_tag(), y.from_tag());
+            assert_ne!(x.tag(), y.tag());
         }
-        assert!(a.from_tag().starts_with("07") && a.from_tag().len() == 18);
+        assert!(a.tag().starts_with("07") && a.tag().len() == 18);
         assert!(a.call_id().bytes().all(|b| b.is_ascii_hexdigit()) && a.call_id().len() == 32);
     }
 }

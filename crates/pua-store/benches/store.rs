@@ -61,7 +61,7 @@ impl Bed {
         let directory = tempfile::tempdir().unwrap();
         let mut sqlite = Sqlite::open(&directory.path().join("pua.db")).unwrap();
         let boot = Boot::present();
-        let reading = Reading::take(&boot);
+        let reading = Reading::take(&boot, Instant::now);
         let lease = sqlite.acquire(&reading, 1).unwrap();
         let mut bed = Bed {
             sqlite,
@@ -83,7 +83,7 @@ impl Bed {
 
     fn commit(&mut self, changes: &mut Vec<Change>) {
         pua_store::coalesce(changes);
-        let reading = Reading::take(&self.boot);
+        let reading = Reading::take(&self.boot, Instant::now);
         self.sqlite
             .commit(&Batch {
                 lease: &self.lease,
@@ -168,7 +168,7 @@ fn granted(key: u64, n: u64) -> Change {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn load_100k(bencher: Bencher<'_, '_>) {
     let mut bed = Bed::new(HELD);
-    let reading = Reading::take(&bed.boot.clone());
+    let reading = Reading::take(&bed.boot.clone(), Instant::now);
     bencher.counter(ItemsCount::new(HELD)).bench_local(|| {
         bed.sqlite
             .load(&reading, &mut |record| drop(black_box(record)))

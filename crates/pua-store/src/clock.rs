@@ -22,6 +22,9 @@ use nix::time::{ClockId, clock_gettime};
 /// How far the wall clock may drift away from the line before a new one begins, in milliseconds.
 const JUMP: u64 = 1000;
 
+/// Reads the user agent's clock.
+pub type Time = fn() -> Instant;
+
 /// The clocks at one moment.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -54,11 +57,12 @@ impl Boot {
 }
 
 impl Reading {
-    /// The clocks now.
+    /// The clocks now. `time` is the user agent's: an `Instant` of its own counting, which may go
+    /// on through a suspend while the system's stands still.
     #[must_use]
-    pub fn take(boot: &Boot) -> Reading {
+    pub fn take(boot: &Boot, time: Time) -> Reading {
         Reading {
-            now: Instant::now(),
+            now: time(),
             since_boot: since_boot(),
             wall: wall(),
             boot: boot.clone(),

@@ -14,10 +14,10 @@
 //!
 //! let boot = Boot::present();
 //! let mut backend: Box<dyn Backend> = Box::new(Memory::default());
-//! let reading = Reading::take(&boot);
+//! let reading = Reading::take(&boot, std::time::Instant::now);
 //! let lease = backend.acquire(&reading, 1000)?;
 //! let loaded = backend.load(&reading, &mut |record| drop(record))?;
-//! let opened = Opened { backend, lease, loaded, boot, durability: Durability::Commit };
+//! let opened = Opened { backend, lease, loaded, boot, time: std::time::Instant::now, durability: Durability::Commit };
 //! let mut writer = Writer::start(opened, || ())?;
 //! writer.commit(1, &mut vec![pua_core::Change::Delete { key: 7 }]);
 //! writer.stop();
@@ -35,7 +35,7 @@ pub mod sqlite;
 mod writer;
 
 pub use backend::{Backend, Batch, Lease, Loaded, Restored, SlotLease, Upkeep, UpkeepFigures};
-pub use clock::{Boot, ClockLine, Past, Reading};
+pub use clock::{Boot, ClockLine, Past, Reading, Time};
 pub use coalesce::coalesce;
 pub use error::{Error, Trouble};
 pub use faulty::{Faulty, Plan};

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use pua_core::Change;
 
 use crate::backend::{Backend, Lease, Loaded, Upkeep};
-use crate::clock::{Boot, ClockLine};
+use crate::clock::{Boot, ClockLine, Time};
 use crate::error::{Error, Trouble};
 
 mod thread;
@@ -159,6 +159,8 @@ pub struct Opened {
     pub loaded: Loaded,
     /// This boot.
     pub boot: Boot,
+    /// The clock that the records' times are instants of.
+    pub time: Time,
     /// When what is handed over counts as safe.
     pub durability: Durability,
 }
@@ -380,8 +382,8 @@ fn keep_up(shared: &Shared, mut upkeep: Box<dyn Upkeep>) {
 }
 
 /// The clock to begin with.
-fn line(loaded: &Loaded, boot: &Boot) -> ClockLine {
-    ClockLine::present(&loaded.clocks, &crate::clock::Reading::take(boot))
+fn line(loaded: &Loaded, boot: &Boot, time: Time) -> ClockLine {
+    ClockLine::present(&loaded.clocks, &crate::clock::Reading::take(boot, time))
 }
 
 #[cfg(test)]

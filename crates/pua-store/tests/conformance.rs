@@ -107,7 +107,7 @@ proptest! {
 
 #[test]
 fn an_owner_that_was_replaced_writes_nothing() {
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), Instant::now);
     let memory = Memory::default();
     let error = fenced(&mut memory.clone(), &mut memory.clone(), &reading);
     assert_eq!(error.trouble, Trouble::Fenced);

@@ -30,7 +30,7 @@ impl Bed {
     fn store(&self, name: &str, count: u64) -> PathBuf {
         let path = self.path(name);
         let mut sqlite = Sqlite::open(&path).unwrap();
-        let reading = Reading::take(&Boot::present());
+        let reading = Reading::take(&Boot::present(), std::time::Instant::now);
         let lease = sqlite.acquire(&reading, 10).unwrap();
         let mut changes = (0..count)
             .map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
@@ -166,7 +166,7 @@ fn nobody_else_can_read_it() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     sqlite.acquire(&reading, 1).unwrap();
     for name in ["pua.db", "pua.db-wal", "pua.db-shm", "pua.db.lock"] {
         let mode = fs::metadata(bed.path(name)).unwrap().permissions().mode();
@@ -179,7 +179,7 @@ fn a_database_that_may_not_grow_is_full_and_all_is_written_when_it_may() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
     sqlite.limit_pages(40).unwrap();
     let put = |keys: std::ops::Range<u64>| -> Vec<Change> {
@@ -211,7 +211,7 @@ fn a_program_that_holds_it_locked_is_told_and_passes() {
     let path = bed.path("pua.db");
     let mut sqlite = Sqlite::open(&path).unwrap();
     sqlite.be_patient_for(Duration::from_millis(20)).unwrap();
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -241,7 +241,10 @@ fn a_damaged_file_is_told_by_check_and_refused_by_load() {
     assert!(!report.faults.is_empty());
     let mut sqlite = Sqlite::open(&path).unwrap();
     let error = sqlite
-        .load(&Reading::take(&Boot::present()), &mut |_| ())
+        .load(
+            &Reading::take(&Boot::present(), std::time::Instant::now),
+            &mut |_| (),
+        )
         .unwrap_err();
     assert_eq!(error.trouble, Trouble::Corrupt, "{error}");
 }
@@ -264,7 +267,10 @@ fn a_row_that_makes_no_sense_is_named() {
         run(&path, change);
         let mut sqlite = Sqlite::open(&path).unwrap();
         let error = sqlite
-            .load(&Reading::take(&Boot::present()), &mut |_| ())
+            .load(
+                &Reading::take(&Boot::present(), std::time::Instant::now),
+                &mut |_| (),
+            )
             .unwrap_err();
         assert_eq!(error.trouble, Trouble::Corrupt);
         assert!(error.what.contains(what), "{error}");
@@ -279,7 +285,7 @@ fn a_checkpoint_moves_the_log_into_the_file_while_it_is_used() {
     let path = bed.path("pua.db");
     let mut sqlite = Sqlite::open(&path).unwrap();
     let mut upkeep = sqlite.upkeep().unwrap();
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
     let mut sizes = Vec::new();
     for round in 0..6 {
@@ -356,7 +362,7 @@ fn clocks_that_no_row_names_are_forgotten_and_those_that_are_needed_stay() {
          UPDATE granted SET clock = 41 WHERE key = 0;",
     );
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     sqlite.acquire(&reading, 1).unwrap();
     let loaded = sqlite.load(&reading, &mut |_| ()).unwrap();
     let ids: Vec<i64> = loaded.clocks.iter().map(|line| line.id).collect();
@@ -369,7 +375,7 @@ fn a_backup_of_a_used_file_is_a_whole_store() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
     let mut changes = (0..200)
         .map(|key| Change::Put(Box::new(plain(key, None))))

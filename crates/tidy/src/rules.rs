@@ -115,9 +115,7 @@ pub fn sans_io_does_no_io(file: &File) -> Vec<String> {
 
 /// Only the store module knows a database.
 pub fn only_the_store_knows_a_database(file: &File) -> Vec<String> {
-    if !file.is_rust()
-        || file.path.starts_with("crates/pua/src/store")
-        || file.path.starts_with("crates/tidy/")
+    if !file.is_rust() || file.path.starts_with("crates/pua-store/") || file.path.starts_with("crates/tidy/")
     {
         return Vec::new();
     }
@@ -282,7 +280,7 @@ mod tests {
         );
         assert!(
             only_the_store_knows_a_database(&File::new(
-                "crates/pua/src/store/sqlite.rs",
+                "crates/pua-store/src/sqlite.rs",
                 "use rusqlite::Connection;\n"
             ))
             .is_empty()

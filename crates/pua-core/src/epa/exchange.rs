@@ -189,7 +189,7 @@ impl Epa {
                 sent_by: &sent_by,
                 branch: branch.as_str(),
                 route: route.as_deref(),
-                from_tag: identity.from_tag(),
+                from_tag: identity.tag(),
                 call_id: identity.call_id(),
                 cseq: publication.cseq,
                 event: &publication.name.package,

@@ -85,7 +85,7 @@ pub fn check(path: &Path) -> Result<CheckReport, Error> {
             .extend(lines.into_iter().filter(|line| line != "ok")),
         Err(error) => report.faults.push(failure(&name, &error).what),
     }
-    let reading = Reading::take(&Boot::present());
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let read = super::load(&connection, &name, &reading, &mut |restored| match restored {
         Restored::Publication(_) => report.publications += 1,
         Restored::Subscription(_) => report.subscriptions += 1,

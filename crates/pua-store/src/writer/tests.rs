@@ -23,7 +23,7 @@ impl Bed {
         let (memory, plan) = (Memory::default(), Plan::default());
         let mut backend: Box<dyn Backend> = Box::new(Faulty::new(Box::new(memory.clone()), plan.clone()));
         let boot = Boot::present();
-        let reading = Reading::take(&boot);
+        let reading = Reading::take(&boot, Instant::now);
         let lease = backend.acquire(&reading, 100).unwrap();
         let loaded = backend.load(&reading, &mut |_| ()).unwrap();
         let (ring, bell) = channel();
@@ -32,6 +32,7 @@ impl Bed {
             lease,
             loaded,
             boot,
+            time: Instant::now,
             durability,
         };
         let writer = Writer::start(opened, move || {
@@ -66,7 +67,7 @@ impl Bed {
 
     fn keys(&self) -> Vec<u64> {
         let mut keys = Vec::new();
-        let reading = Reading::take(&Boot::present());
+        let reading = Reading::take(&Boot::present(), Instant::now);
         let mut take = |restored| {
             if let Restored::Publication(record) = restored {
                 keys.push(record.key);
@@ -148,7 +149,9 @@ fn relaxed_writes_what_is_left_when_it_stops() {
     let mut count = 0;
     memory
         .clone()
-        .load(&Reading::take(&Boot::present()), &mut |_| count += 1)
+        .load(&Reading::take(&Boot::present(), Instant::now), &mut |_| {
+            count += 1
+        })
         .unwrap();
     assert_eq!(count, 1);
 }
@@ -223,14 +226,19 @@ fn numbers_of_events_are_reserved_with_the_next_commit_or_alone() {
     assert_eq!(bed.writer.reserved(), 100);
     bed.writer.reserve_events(300);
     bed.until("reserved", |writer| writer.reserved() == 300);
-    let lease = bed.memory.acquire(&Reading::take(&Boot::present()), 50).unwrap();
+    let lease = bed
+        .memory
+        .acquire(&Reading::take(&Boot::present(), Instant::now), 50)
+        .unwrap();
     assert_eq!((lease.events, lease.reserved), (300, 350));
 }
 
 #[test]
 fn who_was_replaced_is_told_and_stays_so() {
     let mut bed = Bed::new(Durability::Commit);
-    bed.memory.acquire(&Reading::take(&Boot::present()), 50).unwrap();
+    bed.memory
+        .acquire(&Reading::take(&Boot::present(), Instant::now), 50)
+        .unwrap();
     bed.put(1);
     bed.until("failed", Writer::is_failed);
     assert_eq!(bed.writer.failure().unwrap().trouble, Trouble::Fenced);

@@ -9,7 +9,7 @@ use pua_core::Change;
 
 use super::{Durability, GATHERING, Opened, RETRY, Shared, line};
 use crate::backend::{Backend, Batch, Lease};
-use crate::clock::{Boot, ClockLine, Reading};
+use crate::clock::{Boot, ClockLine, Reading, Time};
 use crate::error::{Error, Trouble};
 
 pub(super) struct Thread {
@@ -17,6 +17,7 @@ pub(super) struct Thread {
     backend: Box<dyn Backend>,
     lease: Lease,
     boot: Boot,
+    time: Time,
     clock: ClockLine,
     clocks: Vec<ClockLine>,
     /// What is being written, or could not be.
@@ -36,12 +37,13 @@ enum Next {
 impl Thread {
     pub(super) fn new(shared: Arc<Shared>, opened: Opened) -> Thread {
         Thread {
-            clock: line(&opened.loaded, &opened.boot),
+            clock: line(&opened.loaded, &opened.boot, opened.time),
             clocks: opened.loaded.clocks,
             shared,
             backend: opened.backend,
             lease: opened.lease,
             boot: opened.boot,
+            time: opened.time,
             changes: Vec::new(),
             last: 0,
             events: None,
@@ -137,7 +139,7 @@ impl Thread {
     }
 
     fn attempt(&mut self) -> Result<(), Error> {
-        let reading = Reading::take(&self.boot);
+        let reading = Reading::take(&self.boot, self.time);
         if !self.clock.fits(&reading) {
             self.clocks.push(self.clock.clone());
             self.clock = ClockLine::present(&self.clocks, &reading);

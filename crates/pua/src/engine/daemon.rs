@@ -261,6 +261,7 @@ impl Daemon {
                 requests.push((request, name.map_or(ReplyTo::Nobody, ReplyTo::Fifo)));
             });
         }
+        self.gathering.read(requests.len());
     }
 
     fn read_inbox(&mut self, now: Instant) {

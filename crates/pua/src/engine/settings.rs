@@ -54,7 +54,6 @@ pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_co
             window_floor: publish.window_floor,
             window_ceiling: publish.window_ceiling,
             min_interval: publish.min_interval,
-            ..Pacing::default()
         },
         ..pua_core::Config::default()
     }

@@ -80,7 +80,9 @@ pub(super) fn open(settings: &config::Store) -> anyhow::Result<Closed> {
     let sqlite = Sqlite::open(path).map_err(told)?;
     let name = sqlite.path().display().to_string();
     let mut backend: Box<dyn Backend> = Box::new(sqlite);
-    let lease = backend.acquire(&Reading::take(&boot), EVENTS).map_err(told)?;
+    let lease = backend
+        .acquire(&Reading::take(&boot, crate::clock::now), EVENTS)
+        .map_err(told)?;
     Ok(Closed::Database {
         backend,
         name,
@@ -123,10 +125,13 @@ impl Closed {
             return Ok(Kept::Memory { last: 0 });
         };
         let begun = crate::clock::now();
-        let loaded = backend.load(&Reading::take(&boot), &mut |record| match record {
-            Restored::Publication(record) => take(begun, Input::Restore(*record)),
-            Restored::Subscription(record) => take(begun, Input::RestoreSubscription(*record)),
-        });
+        let loaded = backend.load(
+            &Reading::take(&boot, crate::clock::now),
+            &mut |record| match record {
+                Restored::Publication(record) => take(begun, Input::Restore(*record)),
+                Restored::Subscription(record) => take(begun, Input::RestoreSubscription(*record)),
+            },
+        );
         let loaded: Loaded = loaded.map_err(|error| ConfigFault {
             what: format!("store.url: {error}"),
             hint: error.hint().to_owned(),
@@ -147,6 +152,7 @@ impl Closed {
             lease,
             loaded,
             boot,
+            time: crate::clock::now,
             durability,
         };
         Ok(Kept::Database(Writer::start(opened, bell)?))
