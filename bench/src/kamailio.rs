@@ -30,7 +30,8 @@ pub(crate) fn program() -> Option<PathBuf> {
 pub(crate) fn version() -> Option<String> {
     let output = Command::new(program()?).arg("-v").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().next().map(str::to_owned)
+    let line = text.lines().next()?;
+    Some(line.trim_start_matches("version: ").trim().to_owned())
 }
 
 /// Where the modules are: a directory named after the architecture.

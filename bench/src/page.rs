@@ -32,7 +32,7 @@ const REFILLS: [&str; 2] = ["refill", "refill-slow"];
 
 const INTRODUCTION: &str = "# Performance
 
-Made by `pua-load page` from what was measured; do not edit. How to measure again is at the end.
+Made by `pua-load page` from what was measured; do not edit. The figures stand as JSON beside the plots. How to measure again is at the end.
 
 Whatever is compared was measured in one run on one machine, in turns: the load generator, the program under test and the sink share its processors, so
 rates are those of all three together, and a machine of one's own is faster. CPU time is what counts: it depends least on what else the machine
@@ -70,7 +70,9 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         text: INTRODUCTION.to_owned(),
         plots: load.page.with_extension(""),
     };
-    if let Some(all) = kept::<All>(&options.result("all.json"))? {
+    let all = kept::<All>(&options.result("all.json"))?;
+    let all = all.map_or_else(|| kept(&options.result("quick.json")), |all| Ok(Some(all)))?;
+    if let Some(all) = all {
         page.all(&all)?;
     }
     if let Some(all) = kept::<All>(&options.result("refresh.json"))? {
@@ -94,6 +96,13 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         }
     }
     page.text.push_str(REPEAT);
+    let names = HOLDS.iter().chain(&RESTARTS).chain(&REFILLS);
+    for name in ["all", "refresh"].iter().chain(names) {
+        let file = format!("{name}.json");
+        if let Ok(text) = std::fs::read_to_string(options.result(&file)) {
+            write(&page.plots.join(&file), &text)?;
+        }
+    }
     write(&load.page, &page.text)?;
     println!("written: {}", load.page.display());
     Ok(())
@@ -121,9 +130,14 @@ impl Page {
             machine.commit,
             number(machine.load)
         );
+        if machine.load > 1.0 {
+            self.text.push_str(
+                "\n**Other work ran on this machine: take the figures as rough, the ratios as better.**\n",
+            );
+        }
         if machine.debug_build {
             self.text
-                .push_str("**A debug build of pua: the figures say nothing.**\n");
+                .push_str("\n**A debug build of pua: the figures say nothing.**\n");
         }
         self.text.push('\n');
     }
@@ -186,6 +200,7 @@ impl Page {
 
     fn refreshes(&mut self, name: &str, rows: &[RefreshRow]) -> anyhow::Result<()> {
         self.text.push_str("All are published as fast as it goes, an hour is asked for and much less granted; then it is counted what arrives in each 100 ms. *again*: sent again although the sink had answered. *late*: after the grant had ended; *margin*: the least time that was left of one.\n\n");
+        self.text.push_str("Kamailio looks every ten seconds (oftener for grants under 30 s) for what ends before it looks again, and sends all of that at once: whether it is in time is luck. What is too late is answered 412 and runs out.\n\n");
         self.text.push_str(&refresh_table(rows).markdown());
         self.text.push('\n');
         let series: Vec<Series> = rows

@@ -67,8 +67,8 @@ pub(crate) struct RefreshRow {
     pub(crate) settled: Evenness,
     /// What the sink has counted.
     pub(crate) counts: Counts,
-    /// CPU seconds of the system's processes for 1000 refreshes.
-    pub(crate) cpu: f64,
+    /// CPU seconds of the system's processes for 1000 refreshes; `None` if none was accepted.
+    pub(crate) cpu: Option<f64>,
     /// Requests for each 100 ms.
     pub(crate) bins: Vec<u32>,
     /// Those of them that came again.

@@ -36,7 +36,7 @@ pub(crate) struct Load {
     alone: bool,
 }
 
-/// Runs it: prints tables, writes `all.json`.
+/// Runs it: prints tables, writes `all.json`, or `quick.json`.
 ///
 /// # Errors
 /// A program does not start or answers no more; in a quick run also: a call failed.
@@ -109,7 +109,9 @@ pub(crate) fn run(options: &Options, load: &Load) -> anyhow::Result<()> {
         println!("left out: {reason}");
     }
     println!("took {:.0} s", all.took_seconds);
-    keep(&options.result("all.json"), &all)?;
+    // The figures of a quick run take nobody's place.
+    let name = if load.quick { "quick.json" } else { "all.json" };
+    keep(&options.result(name), &all)?;
     let bad: Vec<&str> = all
         .publish
         .iter()

@@ -109,7 +109,7 @@ pub(super) fn refreshes(
         seconds: start.elapsed().as_secs_f64(),
         evenness: Evenness::of(&bins),
         settled: Evenness::of(half),
-        cpu: used.total() * 1000.0 / report.counts.taken().max(1) as f64,
+        cpu: (report.counts.taken() > 0).then(|| used.total() * 1000.0 / report.counts.taken() as f64),
         counts: report.counts,
         repeated: report.bins.retransmission,
         bins,
@@ -158,7 +158,7 @@ pub(crate) fn table(rows: &[RefreshRow]) -> Table {
             row.counts.stale.to_string(),
             row.counts.expired.to_string(),
             row.counts.initial.to_string(),
-            number(row.cpu),
+            row.cpu.map_or_else(|| "-".to_owned(), number),
         ]);
     }
     table

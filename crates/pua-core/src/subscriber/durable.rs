@@ -48,7 +48,7 @@ impl Subscriber {
         core.outputs.push_back(Output::Persist(Change::Dialogs {
             key: subscription.key,
             call_id: subscription.identity.call_id(),
-            from_tag: subscription.identity.from_tag(),
+            from_tag: subscription.identity.own_tag(),
             dialogs: dialogs(subscription),
         }));
     }
@@ -241,7 +241,7 @@ fn record(subscription: &Subscription) -> SubscriptionRecord {
         members: subscription.intent.extras.members.clone(),
         until: subscription.until(),
         call_id: subscription.identity.call_id(),
-        from_tag: subscription.identity.from_tag(),
+        from_tag: subscription.identity.own_tag(),
         dialogs: dialogs(subscription),
     }
 }

@@ -258,7 +258,7 @@ impl Subscriber {
         let routes: Vec<&str> = rows.iter().map(|row| &**row).collect();
         let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
         let accept = accepted.header();
-        let (call_id, from_tag) = (subscription.identity.call_id(), subscription.identity.from_tag());
+        let (call_id, from_tag) = (subscription.identity.call_id(), subscription.identity.own_tag());
         let members = &subscription.intent.extras.members;
         let list = (exchange.dialog.is_none() && !members.is_empty()).then(|| resource_lists(members));
         let suppress = match (exchange.operation, dialog) {

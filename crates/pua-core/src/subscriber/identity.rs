@@ -74,7 +74,7 @@ impl SetIdentity {
     }
 
     /// Our tag; empty if there is none.
-    pub(super) fn from_tag(&self) -> Arc<str> {
+    pub(super) fn own_tag(&self) -> Arc<str> {
         match self.there {
             true => Arc::from(self.tag().to_string()),
             false => Arc::from(""),
@@ -135,7 +135,7 @@ mod tests {
             (7 << 64, 1, 5, 16),
         ] {
             let identity = SetIdentity::new(call, slot, tag, index);
-            let (call_id, from_tag) = (identity.call_id(), identity.from_tag());
+            let (call_id, from_tag) = (identity.call_id(), identity.own_tag());
             assert_eq!(*call_id, *format!("{call:032x}"));
             assert_eq!(*from_tag, *format!("{slot:02x}{tag:016x}{index:x}"));
             assert!(identity.is(&call_id, &from_tag));
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn other_texts() {
         let identity = SetIdentity::new(0xabc, 0, 0xdef, 1);
-        let (call_id, from_tag) = (identity.call_id(), identity.from_tag());
+        let (call_id, from_tag) = (identity.call_id(), identity.own_tag());
         for other in ["", "abc", &call_id.to_uppercase(), &call_id.replacen('0', "+", 1)] {
             assert!(SetIdentity::parse(other, &from_tag).is_none(), "{other}");
         }

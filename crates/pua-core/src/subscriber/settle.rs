@@ -287,7 +287,7 @@ impl Subscriber {
                 true => Change::Dialogs {
                     key,
                     call_id: subscription.identity.call_id(),
-                    from_tag: subscription.identity.from_tag(),
+                    from_tag: subscription.identity.own_tag(),
                     dialogs: Vec::new(),
                 },
                 false => Change::DeleteSubscription { key },
