@@ -8,6 +8,9 @@ use crate::life::What;
 use crate::violation::Violation;
 use crate::world::World;
 
+/// For how long after its grant a restored entity-tag is still tried.
+const CLOCK_DOUBT: Duration = Duration::from_secs(60);
+
 /// An end of a lifetime may be seen so much later: Expires counts whole seconds, and a removal
 /// takes its way.
 const LATE: Duration = Duration::from_secs(3);
@@ -235,7 +238,11 @@ impl World {
             };
             // What has expired may be in the store still.
             let over = view.etag.is_none() && record.expires_at.is_none_or(|at| at <= now);
-            let same = (over || (record.etag == view.etag && record.expires_at == view.expires_at))
+            // A restored tag is tried a little beyond its grant, which stays as it was stored.
+            let tried = view.expires_at == record.expires_at
+                || (record.expires_at.is_some_and(|at| at <= now)
+                    && view.expires_at == record.expires_at.map(|at| at + CLOCK_DOUBT));
+            let same = (over || (record.etag == view.etag && tried))
                 && record.document == view.document
                 && record.revision == view.revision
                 && (over || record.published_revision == view.published_revision)
