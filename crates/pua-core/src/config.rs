@@ -151,6 +151,8 @@ pub struct Config {
     /// The number of this engine among several, at most 255: part of every branch and tag, so
     /// that responses find their engine.
     pub slot: u8,
+    /// Whether there is a store: without one no record of a publication is made for it.
+    pub durable: bool,
 }
 
 impl Default for Config {
@@ -169,6 +171,7 @@ impl Default for Config {
             pacing: Pacing::default(),
             udp_limit: 1300,
             slot: 0,
+            durable: true,
         }
     }
 }

@@ -102,32 +102,37 @@ impl std::fmt::Debug for Branch {
     }
 }
 
+/// A request without a final response: `Trying`, and after a 1xx `Proceeding`.
+struct Call {
+    hop: Hop,
+    /// What the owner knows it by.
+    owner: u64,
+    request: Bytes,
+    local: Option<SocketAddr>,
+    connection: Option<u64>,
+    /// When timer E fires; `None` on a stream.
+    resend_at: Option<Instant>,
+    /// The interval it fires after next.
+    interval: Duration,
+    proceeding: bool,
+    /// When timer F fires.
+    fails_at: Instant,
+}
+
+#[derive(Clone, Copy)]
 enum State {
     /// The branch is given out, the request not yet.
     Reserved,
-    /// Sent, no final response yet: `Trying`, and after a 1xx `Proceeding`.
-    Calling {
-        request: Bytes,
-        local: Option<SocketAddr>,
-        connection: Option<u64>,
-        /// When timer E fires; `None` on a stream.
-        resend_at: Option<Instant>,
-        /// The interval it fires after next.
-        interval: Duration,
-        proceeding: bool,
-        /// When timer F fires.
-        fails_at: Instant,
-    },
+    /// Sent, no final response yet; the index of its [`Call`].
+    Calling(u32),
     /// The final response is here; more of them are absorbed until timer K.
     Completed,
 }
 
+/// Small, since most of those that are remembered are `Completed`: five seconds' worth.
 struct Entry {
     random: u64,
     method: &'static str,
-    hop: Option<Hop>,
-    /// What the owner knows it by.
-    owner: u64,
     state: State,
 }
 
@@ -177,8 +182,8 @@ pub struct ClientTransactions {
     slot: u8,
     random: StdRng,
     entries: Slab<Entry>,
+    calls: Slab<Call>,
     due: DueTimes,
-    pending: usize,
 }
 
 impl ClientTransactions {
@@ -190,15 +195,15 @@ impl ClientTransactions {
             slot,
             random: StdRng::from_seed(seed),
             entries: Slab::new(),
+            calls: Slab::new(),
             due: DueTimes::new(now),
-            pending: 0,
         }
     }
 
     /// The number of requests without a final response.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.pending
+        self.calls.len()
     }
 
     /// Uses other base timers for transactions begun from now on.
@@ -213,8 +218,6 @@ impl ClientTransactions {
         let index = self.entries.insert(Entry {
             random,
             method,
-            hop: None,
-            owner: 0,
             state: State::Reserved,
         });
         // 2^32 transactions at once would need more memory than any machine has.
@@ -233,9 +236,9 @@ impl ClientTransactions {
         let fails_at = now + self.timers.transaction_timeout();
         let resend_at = (!request.hop.transport.is_reliable()).then(|| now + self.timers.t1);
         if let Some(entry) = self.entries.get_mut(key.0 as usize) {
-            entry.owner = owner;
-            entry.hop = Some(request.hop);
-            entry.state = State::Calling {
+            let call = self.calls.insert(Call {
+                hop: request.hop,
+                owner,
                 request: request.bytes.clone(),
                 local: request.local,
                 connection: request.connection,
@@ -243,8 +246,9 @@ impl ClientTransactions {
                 interval: self.timers.t1,
                 proceeding: false,
                 fails_at,
-            };
-            self.pending += 1;
+            });
+            // Never more calls than entries, whose index fits.
+            entry.state = State::Calling(call as u32);
             self.due
                 .set(key.0, resend_at.map_or(fails_at, |at| at.min(fails_at)));
         }
@@ -266,63 +270,57 @@ impl ClientTransactions {
         if entry.random != random || entry.method != method {
             return Arrived::Stray;
         }
-        let owner = entry.owner;
-        match (&mut entry.state, entry.hop) {
-            (
-                State::Calling {
-                    resend_at,
-                    interval,
-                    proceeding,
-                    fails_at,
-                    ..
-                },
-                Some(_),
-            ) if code < 200 => {
-                // §17.1.2.2: in Proceeding the request is resent each T2; F goes on.
-                if !*proceeding {
-                    *proceeding = true;
-                    *interval = self.timers.t2;
-                    if let Some(at) = resend_at {
-                        *at = now + self.timers.t2;
-                        self.due.set(index, (*at).min(*fails_at));
-                    }
-                }
-                Arrived::Provisional { owner }
+        let call = match entry.state {
+            State::Calling(call) => call,
+            State::Completed => return Arrived::Absorbed,
+            State::Reserved => return Arrived::Stray,
+        };
+        if code >= 200 {
+            let Some(Call { owner, hop, .. }) = self.calls.try_remove(call as usize) else {
+                return Arrived::Stray;
+            };
+            if hop.transport.is_reliable() {
+                self.remove(index);
+            } else {
+                entry.state = State::Completed;
+                self.due.set(index, now + self.timers.t4);
             }
-            (State::Calling { .. }, Some(hop)) => {
-                self.pending -= 1;
-                if hop.transport.is_reliable() {
-                    self.remove(index);
-                } else {
-                    entry.state = State::Completed;
-                    self.due.set(index, now + self.timers.t4);
-                }
-                Arrived::Final { owner, hop }
-            }
-            (State::Completed, _) => Arrived::Absorbed,
-            (State::Calling { .. } | State::Reserved, _) => Arrived::Stray,
+            return Arrived::Final { owner, hop };
         }
+        let Some(call) = self.calls.get_mut(call as usize) else {
+            return Arrived::Stray;
+        };
+        // §17.1.2.2: in Proceeding the request is resent each T2; F goes on.
+        if !call.proceeding {
+            call.proceeding = true;
+            call.interval = self.timers.t2;
+            if let Some(at) = &mut call.resend_at {
+                *at = now + self.timers.t2;
+                self.due.set(index, (*at).min(call.fails_at));
+            }
+        }
+        Arrived::Provisional { owner: call.owner }
     }
 
     /// Ends the transactions that wait for `hop`, which cannot be reached (§17.1.4), and returns
     /// the owners' names of them. With `connection`, only those sent on it, or on any.
     pub fn fail(&mut self, hop: Hop, connection: Option<u64>) -> Vec<u64> {
-        if self.pending == 0 {
+        if self.calls.is_empty() {
             return Vec::new();
         }
         let mut failed = Vec::new();
         for (index, entry) in &self.entries {
-            if let State::Calling { connection: used, .. } = &entry.state
-                && entry.hop == Some(hop)
-                && (connection.is_none() || used.is_none() || *used == connection)
+            if let State::Calling(call) = entry.state
+                && let Some(call) = self.calls.get(call as usize)
+                && call.hop == hop
+                && (connection.is_none() || call.connection.is_none() || call.connection == connection)
             {
-                failed.push((index as u32, entry.owner));
+                failed.push((index as u32, call.owner));
             }
         }
         failed
             .into_iter()
             .map(|(index, owner)| {
-                self.pending -= 1;
                 self.remove(index);
                 owner
             })
@@ -331,66 +329,51 @@ impl ClientTransactions {
 
     /// Forgets the transaction of `key`: whatever comes for it is stray from now on.
     pub fn forget(&mut self, key: ClientKey) {
-        if let Some(Entry {
-            state: State::Calling { .. },
-            ..
-        }) = self.entries.get(key.0 as usize)
-        {
-            self.pending -= 1;
-        }
         self.remove(key.0);
     }
 
     /// What the time brings; call until `None`.
     pub fn poll(&mut self, now: Instant) -> Option<Elapsed> {
         while let Some(index) = self.due.pop(now) {
-            let Some(entry) = self.entries.get_mut(index as usize) else {
-                continue;
-            };
-            let (
-                State::Calling {
-                    request,
-                    local,
-                    connection,
-                    resend_at,
-                    interval,
-                    proceeding,
-                    fails_at,
-                },
-                Some(hop),
-            ) = (&mut entry.state, entry.hop)
+            let Some(Entry {
+                state: State::Calling(call),
+                ..
+            }) = self.entries.get(index as usize)
             else {
                 self.remove(index);
                 continue;
             };
-            if *fails_at <= now {
-                let owner = entry.owner;
-                self.pending -= 1;
+            let Some(call) = self.calls.get_mut(*call as usize) else {
+                self.remove(index);
+                continue;
+            };
+            if call.fails_at <= now {
+                let (owner, hop) = (call.owner, call.hop);
                 self.remove(index);
                 return Some(Elapsed::TimedOut { owner, hop });
             }
-            match resend_at {
+            match &mut call.resend_at {
                 Some(at) if *at <= now => {
                     // Counted from when it was due, so that a late turn does not stretch the
                     // series; but a turn that is very late does not make it a burst.
-                    *interval = if *proceeding {
+                    call.interval = if call.proceeding {
                         self.timers.t2
                     } else {
-                        (*interval * 2).min(self.timers.t2)
+                        (call.interval * 2).min(self.timers.t2)
                     };
-                    *at = (*at + *interval).max(now + self.timers.t1 / 2);
-                    self.due.set(index, (*at).min(*fails_at));
+                    *at = (*at + call.interval).max(now + self.timers.t1 / 2);
+                    self.due.set(index, (*at).min(call.fails_at));
                     let transmit = Transmit {
-                        hop,
-                        local: *local,
-                        connection: *connection,
-                        bytes: request.clone(),
+                        hop: call.hop,
+                        local: call.local,
+                        connection: call.connection,
+                        bytes: call.request.clone(),
                     };
-                    let owner = entry.owner;
+                    let owner = call.owner;
                     return Some(Elapsed::Retransmit { owner, transmit });
                 }
-                Some(at) => self.due.set(index, (*at).min(*fails_at)),
-                None => self.due.set(index, *fails_at),
+                Some(at) => self.due.set(index, (*at).min(call.fails_at)),
+                None => self.due.set(index, call.fails_at),
             }
         }
         None
@@ -404,7 +387,13 @@ impl ClientTransactions {
 
     fn remove(&mut self, index: u32) {
         self.due.clear(index);
-        self.entries.try_remove(index as usize);
+        if let Some(Entry {
+            state: State::Calling(call),
+            ..
+        }) = self.entries.try_remove(index as usize)
+        {
+            self.calls.try_remove(call as usize);
+        }
     }
 }
 

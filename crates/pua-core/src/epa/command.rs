@@ -197,8 +197,10 @@ impl Epa {
             return;
         };
         publication.intent.revision += 1;
-        core.outputs
-            .push_back(Output::Persist(Change::Put(Box::new(record(core, publication)))));
+        if core.config.durable {
+            let record = Box::new(record(core, publication));
+            core.outputs.push_back(Output::Persist(Change::Put(record)));
+        }
         match wait {
             Wait::None => {}
             Wait::Accepted => core.outputs.push_back(Output::Reply(id, Reply::Accepted)),

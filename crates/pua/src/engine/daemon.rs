@@ -328,7 +328,10 @@ impl Daemon {
                 "listeners, the store and the embedded server keep their old settings until a restart"
             );
         }
-        self.feed(now, Input::Configure(settings::core(&config, &self.bound)));
+        self.feed(
+            now,
+            Input::Configure(settings::core(&config, &self.bound, self.store.is_durable())),
+        );
         if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
             replies.set_directory(fifo.reply_dir.clone());
         }

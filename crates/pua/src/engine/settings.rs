@@ -7,8 +7,9 @@ use pua_core::{Credential, Limits, Pacing, Proxy, Subscribing, Timers, Transport
 
 use crate::config::Config;
 
-/// The user agent's configuration, given the addresses really bound.
-pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_core::Config {
+/// The user agent's configuration, given the addresses really bound. `durable`: the daemon has a
+/// store, whatever a configuration that came later says.
+pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)], durable: bool) -> pua_core::Config {
     let publish = &config.publish;
     let subscribe = &config.subscribe;
     let proxy = |uri: Option<&str>| uri.map(|uri| Proxy { uri: Arc::from(uri) });
@@ -55,6 +56,7 @@ pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)]) -> pua_co
             window_ceiling: publish.window_ceiling,
             min_interval: publish.min_interval,
         },
+        durable,
         ..pua_core::Config::default()
     }
 }

@@ -79,7 +79,11 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         v6: addresses.iter().any(|(_, address)| address.is_ipv6()),
     };
     let resolver = Resolver::new(front.handle().clone(), families, answer_to(handle.clone()))?;
-    let agent = UserAgent::new(now, settings::core(&config, &addresses), seed()?);
+    let agent = UserAgent::new(
+        now,
+        settings::core(&config, &addresses, store.is_durable()),
+        seed()?,
+    );
     let server = server
         .map(|bound| PresenceServer::start(&config, bound, seed()?))
         .transpose()?;

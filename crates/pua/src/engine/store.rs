@@ -96,6 +96,11 @@ pub(super) fn open(settings: &config::Store) -> anyhow::Result<Closed> {
 }
 
 impl Closed {
+    /// Whether anything outlives the daemon.
+    pub(super) fn is_durable(&self) -> bool {
+        matches!(self, Closed::Database { .. })
+    }
+
     /// Where the stream of events begins.
     pub(super) fn life(&self) -> Life {
         match self {
@@ -159,6 +164,13 @@ impl Closed {
             durability,
         };
         Ok(Kept::Database(Writer::start(opened, bell)?))
+    }
+}
+
+impl Kept {
+    /// Whether anything outlives the daemon.
+    pub(super) fn is_durable(&self) -> bool {
+        matches!(self, Kept::Database(_))
     }
 }
 
