@@ -73,7 +73,7 @@ pub struct Batch<'a> {
     /// The time now.
     pub reading: &'a Reading,
     /// At most one change of a publication and one of a subscription, ordered by key: as
-    /// [`coalesce`](crate::coalesce) leaves them.
+    /// [`coalesce`](crate::coalesce()) leaves them.
     pub changes: &'a [Change],
     /// Events up to this number may be told from now on; `None`: as before.
     pub events: Option<u64>,

@@ -3,7 +3,7 @@
 //!
 //! One connection writes, on the writer's thread, each batch in one transaction that is synced to
 //! the disk when it commits. Another one moves what the WAL holds into the file, on a thread of
-//! its own ([`checkpoint`]), so that commits do not pay for it. All reads but the one at the start
+//! its own (`checkpoint.rs`), so that commits do not pay for it. All reads but the one at the start
 //! come from the user agent's memory, so there are no indices.
 
 mod care;
