@@ -26,6 +26,8 @@ def unread(sock):
 
 def main():
     url, path, told = sys.argv[1:]
+    # For no thread but the one that waits for it: taken by another one it would wake nobody.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pathlib.Path(path).unlink(missing_ok=True)
     out = open(told, "a", buffering=1)
 
@@ -46,17 +48,12 @@ def main():
 
     event.socket.read = reading
 
-    def end(*_):
-        event.socket.sock.shutdown(socket.SHUT_RD)
-        ending.set()
-        empty.wait()
-        event.stop()
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, end)
     print("subscribed", flush=True)
-    while True:
-        signal.pause()
+    signal.sigwait({signal.SIGTERM})
+    event.socket.sock.shutdown(socket.SHUT_RD)
+    ending.set()
+    empty.wait()
+    event.stop()
 
 
 if __name__ == "__main__":
