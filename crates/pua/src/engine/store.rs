@@ -220,7 +220,11 @@ impl Kept {
         let Kept::Database(writer) = self else {
             return None;
         };
-        let failure = writer.failure().filter(|_| writer.is_failed())?;
+        // Asked in each turn: the reason is behind a lock, whether there is one is not.
+        if !writer.is_failed() {
+            return None;
+        }
+        let failure = writer.failure()?;
         Some(MiError::new(503, "Done but not stored").with_data(format!(
             "it was done, but is not on disk: {failure}. It is kept in memory and written as soon as that can be"
         )))
