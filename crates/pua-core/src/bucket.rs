@@ -43,9 +43,10 @@ impl Bucket {
         Gate::Open
     }
 
-    /// One goes whatever the rate: those after it make up for it, up to a second of them.
-    pub(crate) fn overdraw(&mut self, now: Instant) {
+    /// One goes whatever the rate, at a `cost` of no more than its share: those after it make up
+    /// for it, up to a second of them.
+    pub(crate) fn overdraw(&mut self, now: Instant, cost: Duration) {
         let most = now + self.burst + Duration::from_secs(1);
-        self.theoretical = (self.theoretical.max(now) + self.per_request).min(most);
+        self.theoretical = (self.theoretical.max(now) + cost.min(self.per_request)).min(most);
     }
 }

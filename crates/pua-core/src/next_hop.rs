@@ -107,6 +107,8 @@ pub(crate) struct NextHop {
     pub(crate) waiting: Vec<u64>,
     /// Who waits to be sent at the paced rate.
     pub(crate) paced: PacedQueue,
+    /// When the last of what ends was sent, reckoned evenly.
+    flowed_at: Instant,
     bucket: Bucket,
     /// How many requests may be on their way to it.
     pub(crate) window: Window,
@@ -138,7 +140,8 @@ impl NextHop {
             tcp_refused_until: None,
             sessions: Sessions::default(),
             waiting: Vec::new(),
-            paced: PacedQueue::default(),
+            paced: PacedQueue::new(now),
+            flowed_at: now,
             bucket: Bucket::new(now, pacing),
             window: Window::new(pacing),
             ready: VecDeque::new(),

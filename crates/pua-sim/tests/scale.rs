@@ -332,6 +332,36 @@ fn twenty_thousand_leases_of_a_minute_are_refreshed_evenly() {
     assert!(peak as f64 <= 2.0 * mean, "peak {peak}, mean {mean}");
 }
 
+/// 10,000 publications that are granted 30 s, all refreshed within 3 s by their own time: more than
+/// the paced rate allows. They go in time all the same, and not in a burst when it becomes urgent.
+#[test]
+fn short_leases_beyond_the_paced_rate_make_no_burst() {
+    let mut site = Site::new(Pacing::default(), 30, Duration::from_micros(100));
+    for user in 0..10_000 {
+        site.publish(user, PATIENT);
+        if user % 20 == 19 {
+            site.run(Duration::from_millis(1));
+        }
+    }
+    let published = site.since();
+    site.run(Duration::from_secs(120) - published);
+    assert_eq!(site.server.held.len(), 10_000);
+    assert_eq!(site.initial.len(), 10_000, "none was ever published anew");
+    assert_eq!(site.server.refused_tags, 0);
+    assert_eq!((site.server.repeated, site.counter("retransmissions")), (0, 0));
+    assert!(
+        site.server.least_left > Duration::from_secs(5),
+        "{:?} left",
+        site.server.least_left
+    );
+    let (peak, mean) = site.evenness(Duration::from_secs(12), Duration::from_secs(120));
+    println!("peak {peak}, mean {mean:.1}: {:.2}", peak as f64 / mean);
+    assert!(
+        peak <= 160,
+        "peak {peak}, mean {mean}: no more than the burst and a tenth of a second"
+    );
+}
+
 /// A server that loses the state of 100,000 publications is refilled at the paced rate, while what
 /// applications ask takes no longer than before: a round trip for the 412, and one more.
 #[test]

@@ -13,6 +13,7 @@ use sip_wire::Uri;
 
 use super::{Epa, OVERSHOOT};
 use crate::core::Core;
+use crate::paced::Lane;
 use crate::publication::{Cause, Granted, HeldDocument, Intent, Standing, State, Wanted};
 use crate::record::PublicationRecord;
 use crate::schedule::taken_up_after;
@@ -107,7 +108,12 @@ impl Epa {
                 publication.state = State::Queued {
                     cause: Cause::Ourselves,
                 };
-                let hop = self.take_ticket(now, core, index);
+                // Whether the server still has what has ended is doubtful: no reason to hurry.
+                let lane = match left.is_zero() {
+                    true => Lane::Missing,
+                    false => Lane::Ending,
+                };
+                let hop = self.take_ticket(now, core, index, lane);
                 core.hops.wake_at(hop, now + LOADING);
             }
         }

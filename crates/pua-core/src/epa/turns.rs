@@ -14,6 +14,7 @@ use super::{Epa, ticket};
 use crate::bucket::Gate;
 use crate::core::Core;
 use crate::owner::{Owner, Role};
+use crate::paced::Lane;
 use crate::publication::{Cause, State};
 
 /// A request that has been on its way for so long, and sent again meanwhile, is given up for lost:
@@ -51,20 +52,22 @@ impl Epa {
                 self.admit(now, core, index);
             }
             Cause::Ourselves => {
-                let hop = self.take_ticket(now, core, index);
+                let hop = self.take_ticket(now, core, index, Lane::Ending);
                 core.hops.wake(hop);
             }
         }
     }
 
     /// Puts a queued publication into the paced queue of its next hop, which is returned.
-    pub(super) fn take_ticket(&mut self, now: Instant, core: &mut Core, index: u32) -> u32 {
+    pub(super) fn take_ticket(&mut self, now: Instant, core: &mut Core, index: u32, lane: Lane) -> u32 {
         let Some(publication) = self.publications.get(index as usize) else {
             return u32::MAX;
         };
-        let (hop, by) = (publication.next_hop, publication.lost_at(now));
+        let (hop, end) = (publication.next_hop, publication.lost_at(now));
         if let Some(next_hop) = core.hops.get(hop) {
-            next_hop.paced.push(by, ticket(index, publication.key));
+            next_hop
+                .paced
+                .push(now, lane, end, ticket(index, publication.key));
         }
         self.arm(index);
         hop
@@ -86,7 +89,10 @@ impl Epa {
                 self.take_turns(now, core, slot);
                 continue;
             }
-            let (Some(ticket), Some(by)) = (next_hop.paced.front(), next_hop.paced.front_by()) else {
+            let Some(lane) = next_hop.lane(now) else {
+                return false;
+            };
+            let Some(ticket) = next_hop.paced.front(lane) else {
                 return false;
             };
             if ticket.role != Role::Publisher {
@@ -103,7 +109,7 @@ impl Epa {
                     )
             });
             if waits {
-                match next_hop.gate(now, by) {
+                match next_hop.gate(now, lane) {
                     Gate::Open => {}
                     // What is under way wakes it when it is over.
                     Gate::Full => return false,
@@ -113,7 +119,7 @@ impl Epa {
                     }
                 }
             }
-            next_hop.paced.pop_front();
+            next_hop.paced.pop_front(lane);
             if waits {
                 self.admit(now, core, index);
             }

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::NextHop;
 use crate::bucket::Gate;
+use crate::paced::Lane;
 use crate::schedule::{Patience, back_off};
 
 /// After so many failures in a row only one request at a time looks whether it is up again.
 pub(super) const DOWN_AFTER: u32 = 5;
 /// So many 412s in a row mean that the server has lost its state.
 const FORGOTTEN_AFTER: u32 = 3;
-/// What the server would lose so soon is sent whatever the paced rate.
-const PRESSING: Duration = Duration::from_secs(10);
+/// So far the flow of what ends may make up for a time in which it stood still.
+const MADE_UP: Duration = Duration::from_millis(5);
 
 impl NextHop {
     /// The server answered, whatever it said. True: it had been failing, so what waits for it may
@@ -53,10 +54,29 @@ impl NextHop {
         self.swept = false;
     }
 
-    /// Whether one that waits in `paced` may go now; takes its share of the rate if so. `by`: when
-    /// the server loses what is to be refreshed; what would not live to see its turn is held back
-    /// by the window alone.
-    pub(crate) fn gate(&mut self, now: Instant, by: Instant) -> Gate {
+    /// Which lane of what waits for the paced rate is next.
+    pub(crate) fn lane(&mut self, now: Instant) -> Option<Lane> {
+        self.paced.sort_out(now);
+        let waits = |lane| self.paced.front(lane).is_some();
+        match (waits(Lane::Ending), waits(Lane::Missing)) {
+            (false, false) => None,
+            (true, false) => Some(Lane::Ending),
+            (false, true) => Some(Lane::Missing),
+            (true, true) => match self.flows_on(now).is_some_and(|at| at <= now) {
+                true => Some(Lane::Ending),
+                false => Some(Lane::Missing),
+            },
+        }
+    }
+
+    /// When the next of what ends must go at the latest, so that all of them go in time.
+    fn flows_on(&mut self, now: Instant) -> Option<Instant> {
+        let need = self.paced.need(now)?;
+        Some(self.flowed_at + need)
+    }
+
+    /// Whether the next of a lane may go now; takes its share of the rate if so.
+    pub(crate) fn gate(&mut self, now: Instant, lane: Lane) -> Gate {
         if let Some(at) = self.probe_at {
             if at > now {
                 return Gate::ClosedUntil(at);
@@ -68,11 +88,29 @@ impl NextHop {
         if !self.window.has_room() || !self.ready.is_empty() {
             return Gate::Full;
         }
-        if by > now && by < now + PRESSING {
-            self.bucket.overdraw(now);
-            return Gate::Open;
+        let (Some(need), Some(on)) = (self.paced.need(now), self.flows_on(now)) else {
+            return self.bucket.take(now);
+        };
+        let gate = match lane {
+            Lane::Ending if on <= now => {
+                // What is missing keeps a quarter of the rate, however much there is to be kept.
+                let cost = match self.paced.front(Lane::Missing) {
+                    Some(_) => need * 3 / 4,
+                    None => Duration::MAX,
+                };
+                self.bucket.overdraw(now, cost);
+                Gate::Open
+            }
+            _ => self.bucket.take(now),
+        };
+        match gate {
+            Gate::ClosedUntil(at) => Gate::ClosedUntil(at.min(on)),
+            Gate::Open if lane == Lane::Ending => {
+                self.flowed_at = on.min(now).max(now - MADE_UP);
+                Gate::Open
+            }
+            gate => gate,
         }
-        self.bucket.take(now)
     }
 
     /// Whether nobody needs it any more.

@@ -3,6 +3,8 @@
 use super::health::DOWN_AFTER;
 use super::*;
 use crate::bucket::Gate;
+use crate::owner::{Role, Ticket};
+use crate::paced::Lane;
 
 fn ip(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])
@@ -144,7 +146,7 @@ fn r3903_75_paced() {
     let mut sent = Vec::new();
     let mut at = now;
     while sent.len() < 6 {
-        match hop.gate(at, at) {
+        match hop.gate(at, Lane::Missing) {
             Gate::Open => sent.push(at.duration_since(now).as_millis()),
             Gate::ClosedUntil(later) => at = later,
             Gate::Full => panic!("nothing is under way"),
@@ -162,14 +164,14 @@ fn r7339_03_a_server_that_is_down_is_only_probed() {
         hop.failed(now, 1.0);
     }
     assert_eq!(
-        hop.gate(now, now),
+        hop.gate(now, Lane::Missing),
         Gate::ClosedUntil(now + Duration::from_secs(4))
     );
     let at = now + Duration::from_secs(4);
-    assert_eq!(hop.gate(at, at), Gate::Open);
-    assert_ne!(hop.gate(at, at), Gate::Open);
+    assert_eq!(hop.gate(at, Lane::Missing), Gate::Open);
+    assert_ne!(hop.gate(at, Lane::Missing), Gate::Open);
     assert!(hop.answered(ip(1)));
-    assert_eq!(hop.gate(at, at), Gate::Open);
+    assert_eq!(hop.gate(at, Lane::Missing), Gate::Open);
     assert!(!hop.answered(ip(1)));
 }
 
@@ -183,31 +185,119 @@ fn a_run_of_412s_means_lost_state_once() {
     assert_eq!([(); 3].map(|()| hop.forgot()), [false, false, true]);
 }
 
-/// What the server would lose before its turn goes whatever the rate, and those after it make up
-/// for it; nothing goes beyond the window.
+fn ticket(index: u32) -> Ticket {
+    Ticket {
+        role: Role::Publisher,
+        index,
+        key: index,
+    }
+}
+
+/// Lets what waits go as far as it may, each answered at once; when each of a lane went, in
+/// milliseconds.
+fn run(hop: &mut NextHop, from: Instant, until: Instant) -> [Vec<u64>; 2] {
+    let mut sent = [Vec::new(), Vec::new()];
+    let mut at = from;
+    while at < until {
+        let Some(lane) = hop.lane(at) else { break };
+        match hop.gate(at, lane) {
+            Gate::Open => {
+                hop.paced.pop_front(lane);
+                let ms = at.duration_since(from).as_millis() as u64;
+                sent[usize::from(lane == Lane::Missing)].push(ms);
+            }
+            Gate::ClosedUntil(later) => {
+                assert!(later > at, "no turn in vain");
+                at = later;
+            }
+            Gate::Full => panic!("nothing is under way"),
+        }
+    }
+    sent
+}
+
+fn most_in(sent: &[u64], span: u64) -> usize {
+    let within = |from: u64| sent.iter().filter(|at| (from..from + span).contains(at)).count();
+    sent.iter().map(|from| within(*from)).max().unwrap_or(0)
+}
+
+/// R3903-75: what the paced rate would bring too late goes at the rate that it needs, from the
+/// beginning, and not in a burst before it ends.
 #[test]
-fn what_is_about_to_be_lost_is_held_back_by_the_window_alone() {
+fn r3903_75_what_ends_goes_in_time_and_evenly() {
     let now = Instant::now();
     let mut hop = next_hop(now, &[1]);
-    let soon = now + Duration::from_secs(5);
-    while hop.gate(now, now) == Gate::Open {}
-    for _ in 0..10 {
-        assert_eq!(hop.gate(now, soon), Gate::Open);
+    // Four times what the rate of 10 allows until ten seconds before the end.
+    for index in 0..800 {
+        hop.paced
+            .push(now, Lane::Ending, now + Duration::from_secs(30), ticket(index));
     }
-    let Gate::ClosedUntil(at) = hop.gate(now, now) else {
-        panic!("the rate is overdrawn");
-    };
-    assert!(at > now + Duration::from_millis(10), "{:?}", at - now);
+    let [sent, _] = run(&mut hop, now, now + Duration::from_secs(30));
+    assert_eq!(sent.len(), 800);
+    assert!(sent[780] <= 20_000, "{} ms", sent[780]);
+    assert!(sent[799] <= 22_000, "{} ms", sent[799]);
+    assert!(most_in(&sent, 1000) <= 46, "{} in a second", most_in(&sent, 1000));
+    // Those after it make up for it, up to a second of them.
+    let after = now + Duration::from_millis(sent[799]);
+    hop.paced.push(after, Lane::Missing, after, ticket(0));
+    assert!(matches!(hop.gate(after, Lane::Missing), Gate::ClosedUntil(at) if at > after));
+    let [_, sent] = run(&mut hop, after, after + Duration::from_secs(5));
+    assert!((300..=1100).contains(&sent[0]), "{sent:?}");
+}
+
+/// Where the rate is enough nothing goes faster than it.
+#[test]
+fn r3903_75_what_has_time_keeps_to_the_rate() {
+    let now = Instant::now();
+    let mut hop = next_hop(now, &[1]);
+    for index in 0..180 {
+        hop.paced
+            .push(now, Lane::Ending, now + Duration::from_secs(30), ticket(index));
+    }
+    let [sent, _] = run(&mut hop, now, now + Duration::from_secs(30));
+    assert_eq!(sent.len(), 180);
+    assert!(most_in(&sent[2..], 1000) <= 10, "{sent:?}");
+}
+
+/// What is missing and what ends wait at the same time: the one gets what the other does not
+/// need, and a quarter of the rate at the least.
+#[test]
+fn r3903_75_what_ends_and_what_is_missing_share_the_rate() {
+    for (ending, rest) in [(80, 60), (400, 25)] {
+        let now = Instant::now();
+        let mut hop = next_hop(now, &[1]);
+        for index in 0..1000 {
+            hop.paced.push(now, Lane::Missing, now, ticket(index));
+        }
+        for index in 0..ending {
+            hop.paced
+                .push(now, Lane::Ending, now + Duration::from_secs(30), ticket(index));
+        }
+        let [kept, filled] = run(&mut hop, now, now + Duration::from_secs(20));
+        assert!(kept.len() >= ending as usize - 5, "{} of {ending}", kept.len());
+        let filled = filled.iter().filter(|at| (5000..15_000).contains(*at)).count();
+        assert!(
+            filled.abs_diff(rest) <= 3,
+            "{filled} of what is missing in ten seconds"
+        );
+    }
+}
+
+/// Nothing goes beyond the window, whatever ends, nor before what an application asked for.
+#[test]
+fn what_is_about_to_be_lost_is_held_back_by_the_window() {
+    let now = Instant::now();
+    let mut hop = next_hop(now, &[1]);
+    for index in 0..100 {
+        hop.paced
+            .push(now, Lane::Ending, now + Duration::from_secs(1), ticket(index));
+    }
     while hop.window.has_room() {
         hop.window.enter();
     }
-    assert_eq!(hop.gate(now, soon), Gate::Full);
+    assert_eq!(hop.gate(now, Lane::Ending), Gate::Full);
     hop.window.leave();
-    assert_eq!(hop.gate(now, soon), Gate::Open);
+    assert_eq!(hop.gate(now, Lane::Ending), Gate::Open);
     hop.ready.push_back(0);
-    assert_eq!(
-        hop.gate(now, soon),
-        Gate::Full,
-        "an application's request goes first"
-    );
+    assert_eq!(hop.gate(now, Lane::Ending), Gate::Full);
 }

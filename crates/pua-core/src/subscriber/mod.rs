@@ -32,6 +32,7 @@ use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
 use crate::owner::{Owner, Role, Ticket};
+use crate::paced::Lane;
 use crate::publication::{Cause, Desire};
 use settle::{Ended, OVERSHOOT};
 use shared::Shared;
@@ -229,7 +230,7 @@ impl Subscriber {
         let (hop, key) = (subscription.next_hop, subscription.key);
         match cause {
             Cause::Application => self.begin(now, core, index),
-            Cause::Ourselves => self.take_ticket(now, core, hop, index, key),
+            Cause::Ourselves => self.take_ticket(now, core, hop, index, key, now),
         }
         self.arm(index);
     }
@@ -272,22 +273,23 @@ impl Subscriber {
             _ => {}
         }
         dialog.doing = Doing::Queued { operation, cause };
-        let hop = dialog.next_hop;
+        let (hop, end) = (dialog.next_hop, dialog.expires_at);
         match cause {
             Cause::Application => self.begin_in_dialog(now, core, index, id),
-            Cause::Ourselves => self.take_ticket(now, core, hop, index, key),
+            Cause::Ourselves => self.take_ticket(now, core, hop, index, key, end),
         }
         self.arm(index);
     }
 
-    fn take_ticket(&mut self, now: Instant, core: &mut Core, hop: u32, index: u32, key: u64) {
+    /// `end`: when the notifier ends what there is.
+    fn take_ticket(&mut self, now: Instant, core: &mut Core, hop: u32, index: u32, key: u64, end: Instant) {
         if let Some(next_hop) = core.hops.get(hop) {
             let ticket = Ticket {
                 role: Role::Subscriber,
                 index,
                 key: key as u32,
             };
-            next_hop.paced.push(now, ticket);
+            next_hop.paced.push(now, Lane::Ending, end, ticket);
         }
         self.pump(now, core, hop);
     }
@@ -305,7 +307,10 @@ impl Subscriber {
             let Some(next_hop) = core.hops.get(hop) else {
                 return false;
             };
-            let Some(ticket) = next_hop.paced.front() else {
+            let Some(lane) = next_hop.lane(now) else {
+                return false;
+            };
+            let Some(ticket) = next_hop.paced.front(lane) else {
                 return false;
             };
             if ticket.role != Role::Subscriber {
@@ -318,7 +323,7 @@ impl Subscriber {
                 .filter(|subscription| subscription.key as u32 == ticket.key)
                 .and_then(|subscription| waits_for(subscription, hop));
             if next.is_some() {
-                match next_hop.gate(now, now) {
+                match next_hop.gate(now, lane) {
                     Gate::Open => {}
                     Gate::Full => return false,
                     Gate::ClosedUntil(at) => {
@@ -327,7 +332,7 @@ impl Subscriber {
                     }
                 }
             }
-            next_hop.paced.pop_front();
+            next_hop.paced.pop_front(lane);
             match next {
                 Some(Waits::First) => self.begin(now, core, index),
                 Some(Waits::Dialog(id)) => self.begin_in_dialog(now, core, index, id),
