@@ -1,7 +1,6 @@
 //! What has to hold for any body of an event package. Shared by the fuzz targets and by the ordinary test that replays the
 //! seeds. A check that fails panics.
 
-use bytes::Bytes;
 use event_packages::multipart::{Multipart, is_multipart};
 use event_packages::{Document, ErrorKind, EventState, Severity, check};
 
@@ -59,7 +58,7 @@ pub(crate) fn multipart(data: &[u8]) {
         let _ = read.root();
         let _ = read.part("list@x");
     }
-    let _ = EventState::new().apply(MULTIPART, &Bytes::copy_from_slice(data));
+    let _ = EventState::new().apply(MULTIPART, data);
 }
 
 /// The NOTIFYs of one dialog usage, divided by two NULs; an empty one stands for a new dialog. The first octet says the
@@ -79,13 +78,13 @@ pub(crate) fn event_state(data: &[u8]) {
         } else {
             let before = (
                 state.document().cloned(),
-                state.raw().map(|(_, raw)| raw.clone()),
+                state.raw().map(|(_, raw)| raw.to_vec()),
                 state.members().count(),
             );
-            if state.apply(content_type, &Bytes::copy_from_slice(body)).is_err() {
+            if state.apply(content_type, body).is_err() {
                 let after = (
                     state.document().cloned(),
-                    state.raw().map(|(_, raw)| raw.clone()),
+                    state.raw().map(|(_, raw)| raw.to_vec()),
                     state.members().count(),
                 );
                 assert_eq!(before, after);

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::conference::ElementState;
 use crate::{Document, DocumentError, document, multipart, rlmi};
 
@@ -21,20 +19,25 @@ pub use member::{Member, MemberState, Members};
 
 /// What one dialog usage's NOTIFYs have said so far.
 ///
-/// Held by the thousand: after [`EventState::rest`] it costs about a hundred and fifty octets beside those of the body.
+/// Held by the thousand: after [`EventState::rest`] it costs less than a hundred octets beside those of the body.
 #[derive(Debug, Default)]
 pub struct EventState {
-    known: Known,
-    /// Whether a document has come in the present dialog.
-    started: bool,
+    known: Option<Box<Known>>,
 }
 
-#[derive(Debug, Default)]
+/// `started`: whether a document has come in the present dialog.
+#[derive(Debug)]
 enum Known {
-    #[default]
-    Nothing,
-    One(Box<Held>),
-    List(Box<Table>),
+    One { started: bool, held: Held },
+    List { started: bool, table: Table },
+}
+
+impl Known {
+    fn started(&mut self) -> &mut bool {
+        match self {
+            Self::One { started, .. } | Self::List { started, .. } => started,
+        }
+    }
 }
 
 /// What became of a document.
@@ -94,7 +97,7 @@ impl EventState {
     /// # Errors
     /// [`DocumentError`]: the document is broken, or would make what is kept too large; the state is as it was. A broken
     /// document of one member of a list is no error: it is told at that member ([`Member::fault`]).
-    pub fn apply(&mut self, content_type: &str, body: &Bytes) -> Result<Applied, DocumentError> {
+    pub fn apply(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
         if body.trim_ascii().is_empty() {
             return Ok(Applied::Same);
         }
@@ -107,7 +110,7 @@ impl EventState {
         self.apply_one(content_type, body)
     }
 
-    fn apply_multipart(&mut self, content_type: &str, body: &Bytes) -> Result<Applied, DocumentError> {
+    fn apply_multipart(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
         let parts = multipart::Multipart::read(content_type, body)?;
         let Some(root) = parts.root() else {
             return Ok(Applied::Same);
@@ -120,11 +123,12 @@ impl EventState {
     }
 
     fn apply_one(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
-        let known = match &self.known {
-            Known::One(held) => Some(&**held),
-            Known::Nothing | Known::List(_) => None,
+        let (known, started) = match self.known.as_deref() {
+            Some(Known::One { started, held }) => (Some(held), *started),
+            Some(Known::List { started, .. }) => (None, *started),
+            None => (None, false),
         };
-        let step = Held::step(known, self.started, content_type, body)?;
+        let step = Held::step(known, started, content_type, body)?;
         Ok(match step {
             Step::Stale => Applied::Stale,
             Step::Refused => Applied::Gap {
@@ -132,10 +136,10 @@ impl EventState {
                 changes: Changes::default(),
             },
             Step::Taken { held, changed, gap } => {
-                if let Some(held) = held {
-                    self.known = Known::One(Box::new(held));
+                match held {
+                    Some(held) => self.set(Known::One { started: true, held }),
+                    None => self.start(),
                 }
-                self.started = true;
                 match (gap, changed) {
                     (true, _) => Applied::Gap {
                         applied: true,
@@ -148,17 +152,32 @@ impl EventState {
         })
     }
 
+    /// Puts what is known now in the place of what was.
+    fn set(&mut self, new: Known) {
+        match &mut self.known {
+            Some(known) => **known = new,
+            None => self.known = Some(Box::new(new)),
+        }
+    }
+
+    fn start(&mut self) {
+        if let Some(known) = &mut self.known {
+            *known.started() = true;
+        }
+    }
+
     fn apply_list(
         &mut self,
         list: rlmi::List,
         parts: Option<&multipart::Multipart<'_>>,
         octets: usize,
     ) -> Result<Applied, DocumentError> {
-        let known = match &mut self.known {
-            Known::List(table) => Some(&mut **table),
-            Known::Nothing | Known::One(_) => None,
+        let (known, started) = match self.known.as_deref_mut() {
+            Some(Known::List { started, table }) => (Some(table), *started),
+            Some(Known::One { started, .. }) => (None, *started),
+            None => (None, false),
         };
-        let Some(update) = list::update(known.as_deref(), self.started, list, parts, octets)? else {
+        let Some(update) = list::update(known.as_deref(), started, list, parts, octets)? else {
             return Ok(Applied::Stale);
         };
         let gap = update.gap();
@@ -166,13 +185,13 @@ impl EventState {
         let changes = match known {
             Some(table) => table.commit(update),
             None => {
-                let mut table = Box::<Table>::default();
+                let mut table = Table::default();
                 let changes = table.commit(update);
-                self.known = Known::List(table);
+                self.set(Known::List { started: true, table });
                 changes
             }
         };
-        self.started = true;
+        self.start();
         let same = changes.members.is_empty() && changes.removed.is_empty() && !first;
         Ok(match (gap, same) {
             (true, _) => Applied::Gap {
@@ -184,71 +203,69 @@ impl EventState {
         })
     }
 
+    fn one(&self) -> Option<&Held> {
+        match self.known.as_deref() {
+            Some(Known::One { held, .. }) => Some(held),
+            Some(Known::List { .. }) | None => None,
+        }
+    }
+
+    fn list(&self) -> Option<&Table> {
+        match self.known.as_deref() {
+            Some(Known::List { table, .. }) => Some(table),
+            Some(Known::One { .. }) | None => None,
+        }
+    }
+
     /// All that is known, merged. Of a resource list see [`EventState::members`].
     pub fn document(&self) -> Option<&Arc<Document>> {
-        match &self.known {
-            Known::One(held) => held.document(),
-            Known::Nothing | Known::List(_) => None,
-        }
+        self.one()?.document()
     }
 
     /// The same, read anew from the octets if it is not kept, and not kept then.
     pub fn read(&self) -> Option<Arc<Document>> {
-        match &self.known {
-            Known::One(held) => held.read(),
-            Known::Nothing | Known::List(_) => None,
-        }
+        self.one()?.read()
     }
 
     /// Gives up what can be read again from the octets: the documents without versions. To be
     /// called when a notification has been dealt with.
     pub fn rest(&mut self) {
-        match &mut self.known {
-            Known::One(held) => held.rest(),
-            Known::List(table) => table.rest(),
-            Known::Nothing => {}
+        match self.known.as_deref_mut() {
+            Some(Known::One { held, .. }) => held.rest(),
+            Some(Known::List { table, .. }) => table.rest(),
+            None => {}
         }
     }
 
     /// Content type and octets of the last good body as it came: what may be a part of what is known only. Of a resource
     /// list each member has its own.
-    pub fn raw(&self) -> Option<(&str, &Bytes)> {
-        match &self.known {
-            Known::One(held) => Some(held.raw()),
-            Known::Nothing | Known::List(_) => None,
-        }
+    pub fn raw(&self) -> Option<(&str, &[u8])> {
+        Some(self.one()?.raw())
     }
 
     /// The members of a resource list, nested lists among them, ordered by URI; else none.
     pub fn members(&self) -> Members<'_> {
-        match &self.known {
-            Known::List(table) => table.members(),
-            Known::Nothing | Known::One(_) => Members::default(),
-        }
+        self.list().map(Table::members).unwrap_or_default()
     }
 
     /// The URI of the resource list, if it is one.
     pub fn list_uri(&self) -> Option<&str> {
-        match &self.known {
-            Known::List(table) => Some(table.uri()),
-            Known::Nothing | Known::One(_) => None,
-        }
+        self.list().map(Table::uri)
     }
 
     /// Whether the notifier says that there is nothing to watch any more, so that the subscription ought to end: a
     /// conference that is over (RFC 4575 §4.6).
     pub fn is_over(&self) -> bool {
-        let Known::One(held) = &self.known else {
-            return false;
-        };
         matches!(
-            held.kept(),
+            self.one().and_then(Held::kept),
             Some(Document::Conference(conference)) if conference.state == ElementState::Deleted
         )
     }
 
     /// A new dialog: versions are counted anew. What is known stays until its first document.
     pub fn restart(&mut self) {
-        self.started = false;
+        if let Some(known) = &mut self.known {
+            *known.started() = false;
+        }
     }
 }

@@ -41,6 +41,7 @@ mod config;
 mod core;
 mod counters;
 mod epa;
+mod epoch;
 mod failure;
 mod interned;
 mod next_hop;

@@ -1,18 +1,15 @@
 //! One document with its octets and its version.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::version::{self, Verdict};
 use crate::{Document, DocumentError, Extent, dialog_info, document, message_summary, pidf};
 
 /// Content types that are not kept as a copy of their own.
-const COMMON: [&str; 3] = [
+static COMMON: [&str; 3] = [
     pidf::CONTENT_TYPE,
     dialog_info::CONTENT_TYPE,
     message_summary::CONTENT_TYPE,
@@ -23,13 +20,57 @@ const COMMON: [&str; 3] = [
 pub(super) struct Held {
     /// Read from the octets when it is asked for, if it is not kept.
     document: OnceCell<Arc<Document>>,
-    content_type: Cow<'static, str>,
-    body: Bytes,
-    /// What the document says: tells whether another one says the same.
-    digest: u64,
-    version: Option<u32>,
-    /// The document has a version, so that partial ones may be merged with it: it is kept.
-    versioned: bool,
+    content_type: ContentType,
+    /// In one allocation of its size.
+    body: Box<[u8]>,
+    kind: Kind,
+}
+
+/// What tells a document from the one before.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// It has no version. What it says, as a number: it need not be kept to be compared.
+    Plain { digest: u64 },
+    /// Partial ones may be merged with it: it is kept.
+    Versioned { version: Option<u32> },
+}
+
+/// The type of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ContentType {
+    /// A common one, without its parameters: no copy.
+    Common(&'static &'static str),
+    /// Any other, as it came.
+    Other(Box<str>),
+}
+
+impl ContentType {
+    fn new(content_type: &str) -> Self {
+        let media_type = document::media_type(content_type);
+        match COMMON
+            .iter()
+            .find(|common| common.eq_ignore_ascii_case(media_type))
+        {
+            Some(common) => Self::Common(common),
+            None => Self::Other(content_type.into()),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Common(common) => common,
+            Self::Other(content_type) => content_type,
+        }
+    }
+}
+
+impl Kind {
+    fn version(self) -> Option<u32> {
+        match self {
+            Self::Plain { .. } => None,
+            Self::Versioned { version } => version,
+        }
+    }
 }
 
 /// What becomes of a document.
@@ -71,18 +112,20 @@ impl Held {
             return Some(Arc::clone(document));
         }
         // what has been read once can be read again
-        Document::read(&self.content_type, &self.body).ok().map(Arc::new)
+        Document::read(self.content_type.as_str(), &self.body)
+            .ok()
+            .map(Arc::new)
     }
 
     /// Keeps only what cannot be read again from the octets.
     pub(super) fn rest(&mut self) {
-        if !self.versioned {
+        if let Kind::Plain { .. } = self.kind {
             self.document.take();
         }
     }
 
-    pub(super) fn raw(&self) -> (&str, &Bytes) {
-        (&self.content_type, &self.body)
+    pub(super) fn raw(&self) -> (&str, &[u8]) {
+        (self.content_type.as_str(), &self.body)
     }
 
     /// Octets it keeps, about.
@@ -104,10 +147,10 @@ impl Held {
         content_type: &str,
         body: &[u8],
     ) -> Result<Step, DocumentError> {
-        let content_type = interned(content_type);
-        let same_octets = known.filter(|known| known.body == body && known.content_type == content_type);
+        let content_type = ContentType::new(content_type);
+        let same_octets = known.filter(|known| *known.body == *body && known.content_type == content_type);
         if let Some(known) = same_octets.filter(|_| started) {
-            return Ok(match known.version {
+            return Ok(match known.kind.version() {
                 Some(_) => Step::Stale,
                 None => Step::Taken {
                     held: None,
@@ -116,19 +159,14 @@ impl Held {
                 },
             });
         }
-        let document = Document::read(&content_type, body)?;
+        let document = Document::read(content_type.as_str(), body)?;
         let base = known.filter(|_| started);
         let Some(told) = version::told(&document) else {
-            return Ok(Self::taken(
-                known,
-                document,
-                content_type,
-                body,
-                (None, false),
-                false,
-            ));
+            let digest = digest(&document);
+            let kind = Kind::Plain { digest };
+            return Ok(Self::taken(known, document, content_type, body, kind, false));
         };
-        let local = base.and_then(|base| base.version);
+        let local = base.and_then(|base| base.kind.version());
         let gap = match version::judge(local, started, told) {
             Verdict::Discard => return Ok(Step::Stale),
             Verdict::Refuse => return Ok(Step::Refused),
@@ -141,45 +179,32 @@ impl Held {
                 version::merged(known, document)?
             }
         };
-        let version = told.version.or(local);
-        Ok(Self::taken(
-            known,
-            document,
-            content_type,
-            body,
-            (version, true),
-            gap,
-        ))
+        let kind = Kind::Versioned {
+            version: told.version.or(local),
+        };
+        Ok(Self::taken(known, document, content_type, body, kind, gap))
     }
 
     fn taken(
         known: Option<&Self>,
         document: Document,
-        content_type: Cow<'static, str>,
+        content_type: ContentType,
         body: &[u8],
-        (version, versioned): (Option<u32>, bool),
+        kind: Kind,
         gap: bool,
     ) -> Step {
-        let digest = if versioned { 0 } else { digest(&document) };
-        let changed = known.is_none_or(|known| match (versioned, known.versioned) {
-            (true, true) => known
+        let changed = known.is_none_or(|known| match (kind, known.kind) {
+            (Kind::Versioned { .. }, Kind::Versioned { .. }) => known
                 .document()
                 .is_none_or(|known| !version::says_the_same(&document, known)),
-            (false, false) => digest != known.digest,
+            (Kind::Plain { digest }, Kind::Plain { digest: before }) => digest != before,
             _ => true,
         });
-        let body = match &document {
-            Document::Raw(raw) => raw.body.clone(),
-            // a copy: the octets are a piece of a message that would be kept as a whole
-            _ => Bytes::copy_from_slice(body),
-        };
         let held = Self {
             document: OnceCell::from(Arc::new(document)),
             content_type,
-            body,
-            digest,
-            version,
-            versioned,
+            body: body.into(),
+            kind,
         };
         Step::Taken {
             held: Some(held),
@@ -190,26 +215,17 @@ impl Held {
 
     /// Whether two documents, or their absence, say the same.
     pub(super) fn say_the_same(one: Option<&Self>, other: Option<&Self>) -> bool {
-        match (one, other) {
-            (Some(one), Some(other)) if !(one.versioned || other.versioned) => one.digest == other.digest,
-            (Some(one), Some(other)) => match (one.document(), other.document()) {
+        let (one, other) = match (one, other) {
+            (Some(one), Some(other)) => (one, other),
+            (one, other) => return one.is_none() && other.is_none(),
+        };
+        match (one.kind, other.kind) {
+            (Kind::Plain { digest }, Kind::Plain { digest: before }) => digest == before,
+            _ => match (one.document(), other.document()) {
                 (Some(one), Some(other)) => Arc::ptr_eq(one, other) || version::says_the_same(one, other),
                 _ => false,
             },
-            (one, other) => one.is_none() && other.is_none(),
         }
-    }
-}
-
-/// The content type; of common ones without a copy, and without parameters.
-fn interned(content_type: &str) -> Cow<'static, str> {
-    let media_type = document::media_type(content_type);
-    match COMMON
-        .iter()
-        .find(|common| common.eq_ignore_ascii_case(media_type))
-    {
-        Some(common) => Cow::Borrowed(*common),
-        None => Cow::Owned(content_type.to_owned()),
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::held::Held;
 use super::list::Row;
 use crate::rlmi::InstanceState;
@@ -77,7 +75,7 @@ impl Member {
     }
 
     /// Content type and octets of its last good body as it came.
-    pub fn raw(&self) -> Option<(&str, &Bytes)> {
+    pub fn raw(&self) -> Option<(&str, &[u8])> {
         self.held.as_ref().map(Held::raw)
     }
 }

@@ -7,13 +7,13 @@ use sip_wire::{DeltaSeconds, HeaderName, Message, NameAddr, StatusLine};
 
 use super::dialog::dialog_hop;
 use super::settle::Ended;
-use super::subscription::{Doing, Operation, State};
+use super::subscription::{Operation, State};
+use super::usage::Doing;
 use super::{Awaited, Subscriber};
 use crate::auth::Unanswered;
 use crate::core::Core;
 use crate::failure::{Failure, cleaned_reason};
 use crate::owner::Owner;
-use crate::publication::Last;
 use crate::publication::response::Verdict;
 use crate::schedule::{obeyed, refresh_after};
 
@@ -145,26 +145,23 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(exchange.subscription as usize) else {
             return;
         };
-        subscription.last = Some(Box::new(Last {
-            code: status.code,
-            reason: self.shared.text(cleaned_reason(status.code, status.reason)),
-            at: now,
-        }));
+        let reason = self.shared.text(cleaned_reason(status.code, status.reason));
+        subscription.set_last(self.epoch.moment(now), status.code, &reason);
         let State::Trying { timer_n, .. } = subscription.state else {
             return;
         };
         subscription.state = State::Trying {
             exchange: None,
             timer_n,
-            until,
+            until: self.epoch.moment(until),
         };
         let fraction = core.random.fraction();
         let mut durable = false;
-        for dialog in &mut subscription.dialogs {
+        for dialog in subscription.dialogs.iter_mut() {
             // R6665-28: what was granted, or less by the NOTIFY's own word.
-            if until < dialog.expires_at {
+            if self.epoch.moment(until) < dialog.expires_at {
                 durable = true;
-                dialog.stands_until(now, until, refresh_after(granted, fraction));
+                dialog.stands_until(self.epoch, now, until, refresh_after(granted, fraction));
             }
         }
         let list = subscription
@@ -206,18 +203,15 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.last = Some(Box::new(Last {
-            code: status.code,
-            reason: self.shared.text(cleaned_reason(status.code, status.reason)),
-            at: now,
-        }));
+        let reason = self.shared.text(cleaned_reason(status.code, status.reason));
+        subscription.set_last(self.epoch.moment(now), status.code, &reason);
         subscription.failures = 0;
         let until = subscription.until();
         let own_hop = subscription.next_hop;
         let Some(dialog) = subscription.dialog(id) else {
             return;
         };
-        dialog.hold = None;
+        dialog.set_hold(None);
         // R6665-63: a target refresh; the route set never changes.
         let target = message
             .headers
@@ -228,13 +222,13 @@ impl Subscriber {
             .map(|contact| contact.uri);
         if let Some(target) = target.filter(|target| **target != *dialog.target) {
             dialog.target = self.shared.text(target.into());
-            let joined = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
+            let joined = dialog_hop(now, core, own_hop, &dialog.target, dialog.routes());
             core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));
         }
         let notified = matches!(dialog.doing, Doing::Requesting { timer_n: None, .. });
         // R5839-02: neither the state nor the subscription has changed, and no NOTIFY follows.
         let unchanged = status.code == 204;
-        let timer_n = exchange.sent_at + super::timer_n(core);
+        let timer_n = self.epoch.moment(exchange.sent_at + super::timer_n(core));
         if operation == Operation::Unsubscribe {
             if unchanged {
                 self.dialog_over(now, core, index, id, Ended::silently());
@@ -250,7 +244,7 @@ impl Subscriber {
             .map_or(expires_at, |told| told.min(expires_at));
         let left = expires_at.saturating_duration_since(now).as_secs();
         let left = u32::try_from(left).unwrap_or(u32::MAX);
-        dialog.stands_until(now, expires_at, refresh_after(left, fraction));
+        dialog.stands_until(self.epoch, now, expires_at, refresh_after(left, fraction));
         if until.is_some_and(|until| expires_at + Duration::from_secs(1) >= until) {
             dialog.refresh_at = None;
         }
@@ -280,7 +274,7 @@ impl Subscriber {
             .filter(|(_, subscription)| {
                 subscription.next_hop == next_hop
                     && subscription.patience == crate::schedule::Patience::Outage
-                    && subscription.last.as_ref().is_some_and(|last| last.code >= 400)
+                    && subscription.last_code().is_some_and(|code| code >= 400)
                     && matches!(subscription.state, State::Waiting { held_off: false, .. })
             })
             .map(|(index, _)| index as u32)

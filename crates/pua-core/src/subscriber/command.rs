@@ -48,7 +48,7 @@ impl Subscriber {
                     revision: 0,
                 };
                 let index = self.insert(now, core, &subscribe.name, intent)?;
-                self.index_by_uri(key, index);
+                self.subscriptions.index_by_uri(&key, index);
                 index
             }
         };
@@ -157,7 +157,7 @@ impl Subscriber {
             // R6665-07, and not before the server's own time (R3903-55).
             State::Queued { .. } | State::Over => self.enqueue(now, core, index, Cause::Application),
             State::Waiting { retry_at, held_off } => {
-                if held_off && retry_at > now {
+                if held_off && retry_at > self.epoch.moment(now) {
                     self.arm(index);
                 } else {
                     self.enqueue(now, core, index, Cause::Application);
@@ -242,7 +242,7 @@ impl Subscriber {
                 }) as u32;
                 self.waiters_due.set(waiter, deadline);
                 if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-                    subscription.waiters.push(waiter);
+                    subscription.add_waiter(waiter);
                 }
             }
         }
@@ -266,27 +266,16 @@ impl Subscriber {
         Ok(self.subscriptions.insert(subscription) as u32)
     }
 
-    /// A subscription is found by its presentity's URI in canonical form.
-    pub(super) fn index_by_uri(&mut self, key: String, index: u32) {
-        // Most are written in that form.
-        let own = self
-            .subscriptions
-            .get(index as usize)
-            .map(|subscription| &subscription.name.presentity)
-            .filter(|presentity| ***presentity == *key);
-        let key = own.map_or_else(|| Arc::from(key), Arc::clone);
-        self.by_uri.entry(key).or_default().push(index);
-    }
-
     /// The subscription of this name, if it is held.
     pub(super) fn find(&self, key: &str, name: &SubscriptionName) -> Option<u32> {
-        self.by_uri.get(key)?.iter().copied().find(|index| {
-            self.subscriptions.get(*index as usize).is_some_and(|held| {
+        self.subscriptions
+            .of(key)
+            .find(|(_, held)| {
                 held.name.watcher == name.watcher
                     && held.name.package == name.package
                     && held.name.id == name.id
             })
-        })
+            .map(|(index, _)| index)
     }
 
     /// Applies a changed configuration: next hops anew, and what a server refused once more. What

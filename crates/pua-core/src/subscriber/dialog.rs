@@ -8,7 +8,8 @@ use sip_wire::{Essentials, HeaderName, Message, NameAddr, SubscriptionStateValue
 use super::Subscriber;
 use super::notify::Notify;
 use super::request::first_hop;
-use super::subscription::{Dialog, Doing, Operation, State, Told};
+use super::subscription::{Operation, State};
+use super::usage::{Dialog, Doing, Told};
 use crate::core::Core;
 use crate::next_hops::destination;
 use crate::output::{Event, Output, SubscriptionChange};
@@ -70,26 +71,12 @@ impl Subscriber {
         let id = self.next_dialog;
         self.next_dialog += 1;
         subscription.stands_again();
-        subscription.dialogs.push(Box::new(Dialog {
-            id,
-            remote_tag: essentials.from_tag.unwrap_or("").into(),
-            target,
-            routes: routes.into_boxed_slice(),
-            next_hop,
-            cseq: subscription.cseq,
-            remote_cseq: 0,
-            active: false,
-            heard: false,
-            expires_at: until,
-            granted: 0,
-            asked_at: None,
-            hold: None,
-            revision: subscription.intent.revision,
-            refresh_at: None,
-            doing: Doing::Resting,
-            etag: None,
-            told,
-        }));
+        let remote_tag = essentials.from_tag.unwrap_or("").into();
+        let mut dialog = Dialog::new(id, remote_tag, target, routes.into(), next_hop, until);
+        dialog.cseq = subscription.cseq;
+        dialog.revision = subscription.intent.revision;
+        dialog.told = told;
+        subscription.dialogs.push(dialog);
         Some(id)
     }
 
@@ -120,7 +107,7 @@ impl Subscriber {
             .expires
             .map(|expires| now + Duration::from_secs(u64::from(expires)));
         // R6665-53: a NOTIFY has come after the SUBSCRIBE.
-        let before = dialog.expires_at;
+        let before = self.epoch.instant(dialog.expires_at);
         let mut longest = before;
         let mut asking = false;
         match &mut dialog.doing {
@@ -153,7 +140,7 @@ impl Subscriber {
             let left = expires_at.saturating_duration_since(now).as_secs();
             let left = u32::try_from(left).unwrap_or(u32::MAX);
             let planned = dialog.refresh_at;
-            dialog.stands_until(now, expires_at, refresh_after(left, fraction));
+            dialog.stands_until(self.epoch, now, expires_at, refresh_after(left, fraction));
             // A talkative notifier must not put the refresh off (R6665-50), neither by what was
             // known nor by less.
             if !new && !asking {
@@ -175,7 +162,7 @@ impl Subscriber {
             _ => dialog.active,
         };
         // R5839-01: of the last NOTIFY, if it had one.
-        dialog.etag.clone_from(&notify.etag);
+        dialog.set_etag(notify.etag);
         let first = !std::mem::replace(&mut dialog.heard, true);
         let changed = std::mem::replace(&mut dialog.active, active) != active || first;
         let expires = dialog.granted;

@@ -9,7 +9,8 @@ use super::Subscriber;
 use super::command::usable;
 use super::dialog::{ROUTES, dialog_hop};
 use super::identity::{SetIdentity, bits_of};
-use super::subscription::{Dialog, Doing, Intent, State, Subscription, Told};
+use super::subscription::{Intent, State, Subscription};
+use super::usage::{Dialog, Dialogs};
 use crate::core::Core;
 use crate::output::{Event, Next, Output, SubscriptionChange};
 use crate::publication::{Cause, Desire};
@@ -30,7 +31,7 @@ impl Subscriber {
     /// Has what is wanted of a subscription written, with all that is known of its dialogs.
     pub(super) fn persist_wanted(&self, core: &mut Core, index: u32) {
         if let Some(subscription) = self.subscriptions.get(index as usize) {
-            let record = Box::new(record(subscription));
+            let record = Box::new(self.record(subscription));
             core.outputs
                 .push_back(Output::Persist(Change::PutSubscription(record)));
         }
@@ -49,8 +50,41 @@ impl Subscriber {
             key: subscription.key,
             call_id: subscription.identity.call_id(),
             from_tag: subscription.identity.own_tag(),
-            dialogs: dialogs(subscription),
+            dialogs: self.dialog_records(subscription),
         }));
+    }
+
+    /// The durable form of a subscription.
+    fn record(&self, subscription: &Subscription) -> SubscriptionRecord {
+        SubscriptionRecord {
+            key: subscription.key,
+            name: subscription.name.clone(),
+            headers: subscription.intent.extras.headers.clone(),
+            proxy: subscription.intent.extras.proxy.clone(),
+            members: subscription.intent.extras.members.clone(),
+            until: subscription.until(),
+            call_id: subscription.identity.call_id(),
+            from_tag: subscription.identity.own_tag(),
+            dialogs: self.dialog_records(subscription),
+        }
+    }
+
+    /// The durable form of its dialog usages. One that is being ended is not taken up again.
+    fn dialog_records(&self, subscription: &Subscription) -> Vec<DialogRecord> {
+        subscription
+            .dialogs
+            .iter()
+            .map(|dialog| DialogRecord {
+                remote_tag: dialog.remote_tag.clone(),
+                target: dialog.target.clone(),
+                routes: dialog.routes().into(),
+                cseq: dialog.cseq,
+                remote_cseq: dialog.remote_cseq,
+                active: dialog.active,
+                expires_at: self.epoch.instant(dialog.expires_at),
+                etag: dialog.etag().map(Box::from),
+            })
+            .collect()
     }
 
     /// Takes up a subscription of an earlier life (R6665-64): in the dialogs whose time still
@@ -88,7 +122,7 @@ impl Subscriber {
         let Ok(index) = self.insert(now, core, &record.name, intent) else {
             return;
         };
-        self.index_by_uri(key, index);
+        self.subscriptions.index_by_uri(&key, index);
         if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
             subscription.key = record.key;
         }
@@ -121,7 +155,7 @@ impl Subscriber {
             return false;
         };
         let most = core.config.limits.dialogs.max(1);
-        let mut dialogs: Vec<Box<Dialog>> = Vec::new();
+        let mut dialogs = Dialogs::default();
         for record in records.into_iter().filter(|record| record.expires_at > now) {
             let twice = dialogs
                 .iter()
@@ -129,7 +163,7 @@ impl Subscriber {
             if !is_sound(&record) || twice || dialogs.len() >= most {
                 continue;
             }
-            dialogs.push(Box::new(self.taken_up(now, core, index, record)));
+            dialogs.push(self.taken_up(now, core, index, record));
         }
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return false;
@@ -139,7 +173,7 @@ impl Subscriber {
         }
         subscription.identity = identity;
         subscription.state = State::Established;
-        subscription.dialogs = dialogs.into();
+        subscription.dialogs = dialogs;
         self.restored.insert(identity.bits(), index);
         true
     }
@@ -152,26 +186,18 @@ impl Subscriber {
         let left = record.expires_at.saturating_duration_since(now);
         let id = self.next_dialog;
         self.next_dialog += 1;
-        Dialog {
-            id,
-            next_hop: dialog_hop(now, core, own_hop, &record.target, &record.routes),
-            remote_tag: record.remote_tag,
-            target: self.shared.text(record.target),
-            routes: record.routes,
-            cseq: record.cseq.saturating_add(AHEAD),
-            remote_cseq: record.remote_cseq,
-            active: record.active,
-            heard: false,
-            expires_at: record.expires_at,
-            granted: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
-            asked_at: None,
-            hold: None,
-            revision: 0,
-            refresh_at: Some(now + first_refresh(left, core.random.fraction())),
-            doing: Doing::Resting,
-            etag: record.etag,
-            told: Told::nothing(),
-        }
+        let next_hop = dialog_hop(now, core, own_hop, &record.target, &record.routes);
+        let target = self.shared.text(record.target);
+        let expires_at = self.epoch.moment(record.expires_at);
+        let refresh_at = now + first_refresh(left, core.random.fraction());
+        let mut dialog = Dialog::new(id, record.remote_tag, target, record.routes, next_hop, expires_at);
+        dialog.set_etag(record.etag.as_deref());
+        dialog.cseq = record.cseq.saturating_add(AHEAD);
+        dialog.remote_cseq = record.remote_cseq;
+        dialog.active = record.active;
+        dialog.granted = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
+        dialog.refresh_at = Some(self.epoch.moment(refresh_at));
+        dialog
     }
 
     /// The subscription that a tag of an earlier life leads to.
@@ -229,39 +255,6 @@ fn is_sound(record: &DialogRecord) -> bool {
 fn is_tag(tag: &str) -> bool {
     let row = format!("<sip:a>;tag={tag}");
     tag.is_empty() || NameAddr::parse(row.as_bytes()).is_ok_and(|party| party.tag() == Some(tag))
-}
-
-/// The durable form of a subscription.
-fn record(subscription: &Subscription) -> SubscriptionRecord {
-    SubscriptionRecord {
-        key: subscription.key,
-        name: subscription.name.clone(),
-        headers: subscription.intent.extras.headers.clone(),
-        proxy: subscription.intent.extras.proxy.clone(),
-        members: subscription.intent.extras.members.clone(),
-        until: subscription.until(),
-        call_id: subscription.identity.call_id(),
-        from_tag: subscription.identity.own_tag(),
-        dialogs: dialogs(subscription),
-    }
-}
-
-/// The durable form of its dialog usages. One that is being ended is not taken up again.
-fn dialogs(subscription: &Subscription) -> Vec<DialogRecord> {
-    subscription
-        .dialogs
-        .iter()
-        .map(|dialog| DialogRecord {
-            remote_tag: dialog.remote_tag.clone(),
-            target: dialog.target.clone(),
-            routes: dialog.routes.clone(),
-            cseq: dialog.cseq,
-            remote_cseq: dialog.remote_cseq,
-            active: dialog.active,
-            expires_at: dialog.expires_at,
-            etag: dialog.etag.clone(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -11,9 +11,11 @@ use sip_transaction::{Hop, Transmit, Transport};
 
 use super::request::{Accepted, SubscribeRequest, in_dialog, resource_lists};
 use super::settle::Ended;
-use super::subscription::{Doing, Exchange, Operation, State, Subscription};
+use super::subscription::{Exchange, Operation, State, Subscription};
+use super::usage::Doing;
 use super::{Subscriber, owner, timer_n};
 use crate::core::Core;
+use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::next_hop::Selection;
 use crate::output::{Output, Unreachable};
@@ -53,8 +55,8 @@ impl Subscriber {
         if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
             subscription.state = State::Trying {
                 exchange: Some(exchange),
-                timer_n: now + timer_n(core),
-                until: now + Duration::from_secs(u64::from(expires)),
+                timer_n: self.epoch.moment(now + timer_n(core)),
+                until: self.epoch.moment(now + Duration::from_secs(u64::from(expires))),
             };
         }
         self.attempt(now, core, exchange, None);
@@ -86,7 +88,7 @@ impl Subscriber {
             dialog.doing = Doing::Requesting {
                 exchange,
                 operation,
-                timer_n: Some(now + timer_n(core)),
+                timer_n: Some(self.epoch.moment(now + timer_n(core))),
             };
         }
         self.attempt(now, core, exchange, None);
@@ -246,7 +248,7 @@ impl Subscriber {
             .and_then(|id| subscription.dialogs.iter().find(|dialog| dialog.id == id));
         let (uri, rows) = match dialog {
             // R6665-67: the route set alone, even an empty one.
-            Some(dialog) => in_dialog(&dialog.target, &dialog.routes),
+            Some(dialog) => in_dialog(&dialog.target, dialog.routes()),
             None => (
                 exchange
                     .passage
@@ -262,7 +264,7 @@ impl Subscriber {
         let members = &subscription.intent.extras.members;
         let list = (exchange.dialog.is_none() && !members.is_empty()).then(|| resource_lists(members));
         let suppress = match (exchange.operation, dialog) {
-            (Operation::Refresh, Some(dialog)) if dialog.told.at.is_some() => dialog.etag.as_deref(),
+            (Operation::Refresh, Some(dialog)) if dialog.told.at.is_some() => dialog.etag(),
             _ => None,
         };
         let mut credentials = std::mem::take(&mut core.rows);
@@ -328,7 +330,8 @@ impl Subscriber {
         exchange.sent = true;
         let (id, serial, expires) = (exchange.dialog, exchange.serial, exchange.expires);
         // R6665-24, R6665-39, R6665-53: timer N from each sending.
-        restart_timer_n(subscription, id, now, now + timer_n(core), expires);
+        let epoch = self.epoch;
+        restart_timer_n(epoch, subscription, id, now, now + timer_n(core), expires);
         let transmit = core.clients.start(
             now,
             key,
@@ -461,6 +464,7 @@ fn default_expires(core: &Core, package: &str) -> u32 {
 }
 
 fn restart_timer_n(
+    epoch: Epoch,
     subscription: &mut Subscription,
     dialog: Option<u64>,
     now: Instant,
@@ -470,15 +474,15 @@ fn restart_timer_n(
     match dialog {
         None => {
             if let State::Trying { timer_n, until, .. } = &mut subscription.state {
-                *timer_n = timer;
-                *until = now + Duration::from_secs(u64::from(expires));
+                *timer_n = epoch.moment(timer);
+                *until = epoch.moment(now + Duration::from_secs(u64::from(expires)));
             }
         }
         Some(id) => {
             if let Some(dialog) = subscription.dialog(id) {
-                dialog.asked_at = Some(now);
+                dialog.asked_at = Some(epoch.moment(now));
                 if let Doing::Requesting { timer_n, .. } = &mut dialog.doing {
-                    *timer_n = Some(timer);
+                    *timer_n = Some(epoch.moment(timer));
                 }
             }
         }

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use super::outcome::failed;
 use super::settle::{Ended, retry_at, waiting};
-use super::subscription::{Doing, Operation, State};
+use super::subscription::{Operation, State};
+use super::usage::Doing;
 use super::{Awaited, Subscriber};
 use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Output, SubscriptionChange};
-use crate::publication::Last;
 use crate::publication::response::Verdict;
 use crate::schedule::{Patience, obeyed};
 
@@ -77,16 +77,16 @@ impl Subscriber {
                 _ => None,
             };
             subscription.state = State::Established;
-            for dialog in &mut subscription.dialogs {
+            for dialog in subscription.dialogs.iter_mut() {
                 if Some(dialog.expires_at) == asked {
-                    dialog.refresh_at = Some(now);
+                    dialog.refresh_at = Some(self.epoch.moment(now));
                 }
             }
             self.arm(index);
             return;
         }
         // R6665-26: after a refusal there is no subscription.
-        let dialogs = std::mem::take(&mut subscription.dialogs);
+        let dialogs = subscription.dialogs.take();
         let had_dialogs = !dialogs.is_empty();
         for dialog in dialogs {
             core.hops.leave(dialog.next_hop);
@@ -147,12 +147,12 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.last = Some(last(now, failure));
+        subscription.set_last(self.epoch.moment(now), failure.code, &failure.reason);
         let once = subscription.intent.fetch || !subscription.stands();
         let next = if once {
             Next::Ended
         } else {
-            waiting(subscription, at, held_off)
+            waiting(self.epoch, subscription, at, held_off)
         };
         let outcome = failed(subscription, failure, next);
         if !subscription.intent.fetch {
@@ -183,7 +183,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.last = Some(last(now, failure));
+        subscription.set_last(self.epoch.moment(now), failure.code, &failure.reason);
         let once = subscription.intent.fetch || !subscription.stands();
         subscription.state = State::Over;
         let next = if once { Next::Ended } else { Next::Refused };
@@ -225,7 +225,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.last = Some(last(now, failure));
+        subscription.set_last(self.epoch.moment(now), failure.code, &failure.reason);
         if exchange.operation == Operation::Unsubscribe {
             // R6665-56: it ends by itself there, if it is there at all.
             self.forget_dialog(now, core, index, id);
@@ -259,7 +259,8 @@ impl Subscriber {
         let outcome = failed(subscription, failure, next);
         if let Some(dialog) = subscription.dialog(id) {
             dialog.doing = Doing::Resting;
-            dialog.hold = hold;
+            dialog.set_hold(hold);
+            let retry_at = self.epoch.moment(retry_at);
             dialog.refresh_at = (again && retry_at < dialog.expires_at).then_some(retry_at);
         }
         self.answer(core, index, Awaited::State, &outcome);
@@ -268,12 +269,4 @@ impl Subscriber {
         self.reconsider(now, core, index, id);
         self.arm(index);
     }
-}
-
-fn last(now: Instant, failure: &Failure) -> Box<Last> {
-    Box::new(Last {
-        code: failure.code,
-        reason: failure.reason.clone(),
-        at: now,
-    })
 }

@@ -17,11 +17,12 @@ mod request;
 mod settle;
 mod shared;
 mod subscription;
+mod table;
 mod told;
+mod usage;
 mod view;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip_transaction::DueTimes;
@@ -31,12 +32,15 @@ use smallvec::SmallVec;
 use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
+use crate::epoch::Epoch;
 use crate::owner::{Owner, Role, Ticket};
 use crate::paced::Lane;
 use crate::publication::{Cause, Desire};
 use settle::{Ended, OVERSHOOT};
 use shared::Shared;
-use subscription::{Doing, Exchange, Operation, State, Subscription};
+use subscription::{Exchange, Operation, State, Subscription};
+use table::Subscriptions;
+use usage::Doing;
 
 pub(crate) use exchange::contact;
 pub(crate) use identity::SetIdentity;
@@ -59,10 +63,11 @@ struct Waiter {
 
 /// All subscriptions.
 pub(crate) struct Subscriber {
-    subscriptions: Slab<Subscription>,
+    /// What their moments are counted from.
+    epoch: Epoch,
+    /// Fetches are not among those that are found by their URI.
+    subscriptions: Subscriptions,
     due: DueTimes,
-    /// By the presentity's URI in canonical form; fetches are not among them.
-    by_uri: HashMap<Arc<str>, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
     /// Which subscription the random bits of a tag of an earlier life lead to: the number in it is
     /// of that life.
     restored: HashMap<u64, u32, foldhash::fast::RandomState>,
@@ -94,9 +99,9 @@ fn owner(exchange: u32, serial: u32) -> u64 {
 impl Subscriber {
     pub(crate) fn new(now: Instant) -> Self {
         Subscriber {
-            subscriptions: Slab::new(),
+            epoch: Epoch::new(now),
+            subscriptions: Subscriptions::default(),
             due: DueTimes::new(now),
-            by_uri: HashMap::default(),
             restored: HashMap::default(),
             shared: Shared::new(),
             exchanges: Slab::new(),
@@ -149,18 +154,19 @@ impl Subscriber {
             self.lifetime_over(now, core, index);
             return;
         }
+        let moment = self.epoch.moment(now);
         match subscription.state {
-            State::Waiting { retry_at, .. } if retry_at <= now => {
+            State::Waiting { retry_at, .. } if retry_at <= moment => {
                 self.enqueue(now, core, index, Cause::Ourselves);
             }
-            State::Trying { timer_n, .. } if timer_n <= now => self.no_notify(now, core, index),
+            State::Trying { timer_n, .. } if timer_n <= moment => self.no_notify(now, core, index),
             _ => {}
         }
         let due: SmallVec<[u64; 4]> = match self.subscriptions.get(index as usize) {
             Some(subscription) => subscription
                 .dialogs
                 .iter()
-                .filter(|dialog| dialog.due().is_some_and(|at| at <= now))
+                .filter(|dialog| dialog.due().is_some_and(|at| at <= moment))
                 .map(|dialog| dialog.id)
                 .collect(),
             None => return,
@@ -174,6 +180,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
+        let moment = self.epoch.moment(now);
         let wanted = subscription.stands();
         let until = subscription.until().filter(|_| subscription.dialogs.len() == 1);
         let Some(dialog) = subscription.dialog(id) else {
@@ -183,7 +190,7 @@ impl Subscriber {
             Doing::NotifyWait {
                 operation: Operation::Unsubscribe,
                 timer_n,
-            } if timer_n <= now => {
+            } if timer_n <= moment => {
                 // R6665-55: long enough.
                 self.dialog_over(now, core, index, id, Ended::silently());
             }
@@ -191,21 +198,21 @@ impl Subscriber {
             | Doing::Requesting {
                 timer_n: Some(timer_n),
                 ..
-            } if timer_n <= now => {
+            } if timer_n <= moment => {
                 let why = "no NOTIFY came after the refresh";
                 self.dialog_over(now, core, index, id, Ended::locally(why));
             }
             // What is left of the wanted lifetime is not worth a subscription of its own.
-            _ if dialog.expires_at <= now && until.is_some_and(|until| until <= now + OVERSHOOT) => {
+            _ if dialog.expires_at <= moment && until.is_some_and(|until| until <= now + OVERSHOOT) => {
                 subscription.intent.desire = Desire::Gone;
                 self.lifetime_over(now, core, index);
             }
-            _ if dialog.expires_at <= now => {
+            _ if dialog.expires_at <= moment => {
                 let why = "it was not refreshed in time";
-                let ended = Ended::locally_until(why, now, dialog.hold);
+                let ended = Ended::locally_until(why, now, dialog.hold());
                 self.dialog_over(now, core, index, id, ended);
             }
-            Doing::Resting if dialog.refresh_at.is_some_and(|at| at <= now) && wanted => {
+            Doing::Resting if dialog.refresh_at.is_some_and(|at| at <= moment) && wanted => {
                 self.ask(now, core, index, id, Operation::Refresh, Cause::Ourselves);
             }
             _ => {}
@@ -214,7 +221,8 @@ impl Subscriber {
 
     /// Sets the due time anew from the state.
     fn arm(&mut self, index: u32) {
-        match self.subscriptions.get(index as usize).and_then(Subscription::due) {
+        let subscription = self.subscriptions.get(index as usize);
+        match subscription.and_then(|subscription| subscription.due(self.epoch)) {
             Some(at) => self.due.set(index, at),
             None => self.due.clear(index),
         }
@@ -259,9 +267,9 @@ impl Subscriber {
                 operation: Operation::Unsubscribe,
                 ..
             } => return,
-            _ if operation == Operation::Refresh && dialog.hold.is_some_and(|hold| hold > now) => {
+            _ if operation == Operation::Refresh && dialog.hold().is_some_and(|hold| hold > now) => {
                 // The notifier's own time (R6665-52).
-                dialog.refresh_at = dialog.hold;
+                dialog.refresh_at = dialog.hold().map(|hold| self.epoch.moment(hold));
                 dialog.doing = Doing::Resting;
                 self.arm(index);
                 return;
@@ -273,7 +281,7 @@ impl Subscriber {
             _ => {}
         }
         dialog.doing = Doing::Queued { operation, cause };
-        let (hop, end) = (dialog.next_hop, dialog.expires_at);
+        let (hop, end) = (dialog.next_hop, self.epoch.instant(dialog.expires_at));
         match cause {
             Cause::Application => self.begin_in_dialog(now, core, index, id),
             Cause::Ourselves => self.take_ticket(now, core, hop, index, key, end),

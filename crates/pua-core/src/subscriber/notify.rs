@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sip_wire::{
     EntityTag, Essentials, EventHeader, HeaderName, Message, NameAddr, SubscriptionState,
     SubscriptionStateValue,
@@ -15,7 +14,8 @@ use sip_wire::{
 use super::dialog::dialog_hop;
 use super::request::Accepted;
 use super::settle::Ended;
-use super::subscription::{Doing, Operation, State};
+use super::subscription::{Operation, State};
+use super::usage::Doing;
 use super::{Awaited, Subscriber};
 use crate::core::Core;
 use crate::publication::Cause;
@@ -62,8 +62,8 @@ impl NotifyAnswer {
 pub(super) struct Notify<'m> {
     pub(super) state: Substate<'m>,
     content_type: Option<&'m str>,
-    body: Bytes,
-    pub(super) etag: Option<Box<str>>,
+    body: &'m [u8],
+    pub(super) etag: Option<&'m str>,
     /// It says that it is of a resource list.
     list: bool,
 }
@@ -178,7 +178,7 @@ impl Subscriber {
                     || subscription
                         .past()
                         .and_then(|past| past.forks.as_ref())
-                        .is_some_and(|forks| forks.timer_n > now);
+                        .is_some_and(|forks| forks.timer_n > self.epoch.moment(now));
                 let list = list
                     || subscription
                         .dialogs
@@ -204,7 +204,7 @@ impl Subscriber {
         let notify = Notify {
             state,
             content_type: body.map(|(content_type, _)| content_type),
-            body: Bytes::copy_from_slice(body.map_or(&[][..], |(_, body)| body)),
+            body: body.map_or(&[], |(_, body)| body),
             etag: etag(message),
             list,
         };
@@ -226,7 +226,7 @@ impl Subscriber {
                 if let Some(target) = target.filter(|target| **target != *dialog.target) {
                     durable = true;
                     dialog.target = self.shared.text(Arc::from(target));
-                    let next_hop = dialog_hop(now, core, own_hop, &dialog.target, &dialog.routes);
+                    let next_hop = dialog_hop(now, core, own_hop, &dialog.target, dialog.routes());
                     core.hops.leave(std::mem::replace(&mut dialog.next_hop, next_hop));
                     // What is tried elsewhere is another request then.
                     if let Doing::Requesting { exchange, .. } = dialog.doing
@@ -284,7 +284,7 @@ impl Subscriber {
         let ends = notify.state.value == SubscriptionStateValue::Terminated;
         // What is told comes after that it is in force, and before that it is over.
         let changed = !ends && self.stands(now, core, index, id, new, &notify);
-        let taken = self.take_document(now, core, index, id, notify.content_type, &notify.body);
+        let taken = self.take_document(now, core, index, id, notify.content_type, notify.body);
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return false;
         };
@@ -295,14 +295,16 @@ impl Subscriber {
                 && let Some(dialog) = subscription.dialog(id)
             {
                 // R6665-102: the whole state is asked for, but not again and again.
-                let soon = dialog.asked_at.map_or(now, |at| (at + GAP_PAUSE).max(now));
-                let soon = dialog.hold.map_or(soon, |hold| soon.max(hold));
+                let asked_at = dialog.asked_at.map(|at| self.epoch.instant(at));
+                let soon = asked_at.map_or(now, |at| (at + GAP_PAUSE).max(now));
+                let soon = dialog.hold().map_or(soon, |hold| soon.max(hold));
+                let soon = self.epoch.moment(soon);
                 dialog.refresh_at = Some(dialog.refresh_at.map_or(soon, |at| at.min(soon)));
             }
             if taken.incomplete || taken.unreadable {
                 // The whole state is wanted, not on the condition that it has changed.
                 if let Some(dialog) = subscription.dialog(id) {
-                    dialog.etag = None;
+                    dialog.set_etag(None);
                 }
             }
             // A single dialog, confirmed by the 2xx as well: no other can come.
@@ -347,7 +349,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
-        if subscription.waiters.is_empty() {
+        if !subscription.is_awaited() {
             return;
         }
         let outcome = self.outcome_told(core, subscription, id);
@@ -398,9 +400,9 @@ fn readable<'m>(
 }
 
 /// The notifier's entity-tag (RFC 5839 §5.1), if there is one and it is a token.
-fn etag(message: &Message<'_>) -> Option<Box<str>> {
+fn etag<'m>(message: &Message<'m>) -> Option<&'m str> {
     let row = message.headers.get(HeaderName::SipETag)?;
-    EntityTag::parse(row).map(|etag| Box::from(etag.as_str()))
+    EntityTag::parse(row).map(|etag| etag.as_str())
 }
 
 /// A reason in the spelling of RFC 6665, so that applications need not care for its case.

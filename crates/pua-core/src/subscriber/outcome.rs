@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::subscription::{State, Subscription, Told};
+use super::subscription::{State, Subscription};
 use super::told::resource_states;
+use super::usage::Told;
 use super::{Awaited, Subscriber};
 use crate::core::Core;
+use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::output::{FailureOrigin, Next, Output, Reply, ResourceState, SubscriptionOutcome};
 use crate::view::SubscriptionState;
@@ -23,7 +25,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        let waiters = std::mem::take(&mut subscription.waiters);
+        let waiters = subscription.take_waiters();
         for waiter in waiters {
             match self.waiters.get(waiter as usize) {
                 Some(known) if known.awaited == awaited => {
@@ -34,7 +36,7 @@ impl Subscriber {
                 }
                 Some(_) => {
                     if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-                        subscription.waiters.push(waiter);
+                        subscription.add_waiter(waiter);
                     }
                 }
                 None => {}
@@ -49,8 +51,8 @@ impl Subscriber {
         subscription: &Subscription,
         id: u64,
     ) -> SubscriptionOutcome {
-        let (code, reason) = match &subscription.last {
-            Some(last) if (200..300).contains(&last.code) => (last.code, last.reason.clone()),
+        let (code, reason) = match subscription.last(self.epoch) {
+            Some(last) if (200..300).contains(&last.code) => (last.code, last.reason),
             _ => (200, "OK".into()),
         };
         let next = if subscription.intent.fetch {
@@ -60,7 +62,7 @@ impl Subscriber {
         };
         let mut outcome = outcome(subscription, code, reason, FailureOrigin::Server, next);
         if let Some(dialog) = subscription.dialogs.iter().find(|dialog| dialog.id == id) {
-            outcome.states = known_states(subscription, &dialog.told);
+            outcome.states = known_states(self.epoch, subscription, &dialog.told);
             if !subscription.intent.fetch {
                 outcome.expires = Some(dialog.granted);
             }
@@ -85,10 +87,15 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.waiters.retain(|other| *other != waiter);
+        subscription.remove_waiter(waiter);
         let (next, why) = match subscription.state {
             _ if known.awaited == Awaited::End => (Next::Ended, "its end was asked for, but not confirmed"),
-            State::Waiting { retry_at, .. } => (Next::Retry { at: retry_at }, "it is tried again later"),
+            State::Waiting { retry_at, .. } => (
+                Next::Retry {
+                    at: self.epoch.instant(retry_at),
+                },
+                "it is tried again later",
+            ),
             State::Over => (Next::Refused, "it is over"),
             State::Established => (Next::Held, "it stands, but no NOTIFY has come since"),
             _ if subscription.intent.fetch => (Next::Ended, "no NOTIFY came in time"),
@@ -102,7 +109,7 @@ impl Subscriber {
             ..Failure::local(408, None, why.to_owned())
         };
         let outcome = failed(subscription, &failure, next);
-        let abandoned = subscription.intent.fetch && subscription.waiters.is_empty();
+        let abandoned = subscription.intent.fetch && !subscription.is_awaited();
         core.outputs.push_back(Output::Reply(
             known.command,
             Reply::Subscription(Box::new(outcome)),
@@ -136,9 +143,14 @@ pub(super) fn state_of(subscription: &Subscription) -> SubscriptionState {
 }
 
 /// What is known of the resources of a subscription.
-pub(super) fn known_states(subscription: &Subscription, told: &Told) -> Vec<ResourceState> {
+pub(super) fn known_states(epoch: Epoch, subscription: &Subscription, told: &Told) -> Vec<ResourceState> {
     match told.at {
-        Some(at) => resource_states(&subscription.name.presentity, &told.state, at, None),
+        Some(at) => resource_states(
+            &subscription.name.presentity,
+            &told.state,
+            epoch.instant(at),
+            None,
+        ),
         None => Vec::new(),
     }
 }

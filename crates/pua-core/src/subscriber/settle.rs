@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use sip_wire::Uri;
 
 use super::outcome::{failed, known_states, outcome};
-use super::subscription::{Doing, Forks, Operation, Recent, State, Subscription};
+use super::subscription::{Forks, Operation, Recent, State, Subscription};
+use super::usage::Doing;
 use super::{Awaited, Subscriber};
 use crate::core::Core;
+use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Output, Reply, SubscriptionChange};
 use crate::publication::Cause;
@@ -98,10 +100,9 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        let Some(at) = subscription.dialogs.iter().position(|dialog| dialog.id == id) else {
+        let Some(dialog) = subscription.dialogs.remove(id) else {
             return;
         };
-        let dialog = subscription.dialogs.remove(at);
         core.hops.leave(dialog.next_hop);
         if matches!(subscription.state, State::Trying { .. }) {
             subscription.make_past().over.push(dialog.remote_tag.clone());
@@ -172,15 +173,15 @@ impl Subscriber {
                 };
                 Next::Retry { at: now }
             }
-            Anew::After(wait, asked) => waiting(subscription, now + wait, asked),
+            Anew::After(wait, asked) => waiting(self.epoch, subscription, now + wait, asked),
             Anew::AtOnce => {
                 let at = retry_at(now, subscription, Patience::Outage, fraction);
-                waiting(subscription, at, false)
+                waiting(self.epoch, subscription, at, false)
             }
             Anew::Later(least) => {
                 let at = retry_at(now, subscription, Patience::Outage, fraction);
                 let at = least.map_or(at, |least| at.max(now + least));
-                waiting(subscription, at, least.is_some())
+                waiting(self.epoch, subscription, at, least.is_some())
             }
             Anew::Never => {
                 subscription.state = State::Over;
@@ -201,7 +202,7 @@ impl Subscriber {
         outcome.state = SubscriptionState::Terminated;
         outcome.detail = ended.detail;
         if let Some(known) = subscription.past().and_then(|past| past.known.as_ref()) {
-            outcome.states = known_states(subscription, known);
+            outcome.states = known_states(self.epoch, subscription, known);
         }
         self.persist_dialogs(core, index);
         // One who wanted its end has had it, even if another wants it back; one who wants it back
@@ -229,15 +230,15 @@ impl Subscriber {
         }
         let grace = super::timer_n(core);
         let mut lingering = smallvec::SmallVec::<[u64; 2]>::new();
-        for dialog in &mut subscription.dialogs {
+        for dialog in subscription.dialogs.iter_mut() {
             match dialog.doing {
                 Doing::Requesting { .. } => {}
-                _ if dialog.expires_at > now + OVERSHOOT => lingering.push(dialog.id),
+                _ if dialog.expires_at > self.epoch.moment(now + OVERSHOOT) => lingering.push(dialog.id),
                 // The notifier ends it now, and says so.
                 _ => {
                     dialog.doing = Doing::NotifyWait {
                         operation: Operation::Unsubscribe,
-                        timer_n: now + grace,
+                        timer_n: self.epoch.moment(now + grace),
                     };
                 }
             }
@@ -255,7 +256,7 @@ impl Subscriber {
             return;
         };
         self.due.clear(index);
-        let dialogs = std::mem::take(&mut subscription.dialogs);
+        let dialogs = subscription.dialogs.take();
         let requesting = dialogs.iter().filter_map(|dialog| match dialog.doing {
             Doing::Requesting { exchange, .. } => Some(exchange),
             _ => None,
@@ -273,13 +274,7 @@ impl Subscriber {
         core.hops.leave(subscription.next_hop);
         if !subscription.intent.fetch {
             if let Ok(uri) = Uri::parse(&subscription.name.presentity) {
-                let key = uri.key();
-                if let Some(indices) = self.by_uri.get_mut(key.as_str()) {
-                    indices.retain(|other| *other != index);
-                    if indices.is_empty() {
-                        self.by_uri.remove(key.as_str());
-                    }
-                }
+                self.subscriptions.forget_uri(&uri.key(), index);
             }
             // The graceful stop ends dialogs, not what is wanted.
             let key = subscription.key;
@@ -304,7 +299,7 @@ impl Subscriber {
             }));
         }
         subscription.state = State::Over;
-        for waiter in std::mem::take(&mut subscription.waiters) {
+        for waiter in subscription.take_waiters() {
             self.waiters_due.clear(waiter);
             let Some(waiter) = self.waiters.try_remove(waiter as usize) else {
                 continue;
@@ -352,9 +347,9 @@ fn at_once(now: Instant, subscription: &mut Subscription) -> bool {
     }
 }
 
-pub(super) fn waiting(subscription: &mut Subscription, at: Instant, held_off: bool) -> Next {
+pub(super) fn waiting(epoch: Epoch, subscription: &mut Subscription, at: Instant, held_off: bool) -> Next {
     subscription.state = State::Waiting {
-        retry_at: at,
+        retry_at: epoch.moment(at),
         held_off,
     };
     Next::Retry { at }

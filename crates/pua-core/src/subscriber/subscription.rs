@@ -9,17 +9,20 @@
 //!                └retry due─ Waiting ◄──later, or no NOTIFY──────┘
 //! ```
 //!
-//! Each dialog usage has its own deadlines inside [`Dialog`]; a timer is never cancelled, since
+//! Each dialog usage ([`Dialog`]) has its own deadlines; a timer is never cancelled, since
 //! what is due follows from the state.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use event_packages::{EventState, Package};
+use event_packages::Package;
+use sip_wire::reason_phrase;
 use smallvec::SmallVec;
 
 use super::SetIdentity;
+use super::usage::{Dialog, Dialogs, Told};
 use crate::command::{Proxy, SubscriptionName};
+use crate::epoch::{Epoch, Moment};
 use crate::passage::Passage;
 use crate::publication::{Cause, Desire, Last};
 use crate::schedule::Patience;
@@ -52,14 +55,14 @@ pub(super) enum State {
     Trying {
         /// Its exchange while there is no final response.
         exchange: Option<u32>,
-        timer_n: Instant,
+        timer_n: Moment,
         /// When the duration that was asked for, and then the one that was granted, ends.
-        until: Instant,
+        until: Moment,
     },
     /// There are dialog usages, and no more can come.
     Established,
     /// Tried again then. `held_off`: the server, or the notifier, asked for the wait.
-    Waiting { retry_at: Instant, held_off: bool },
+    Waiting { retry_at: Moment, held_off: bool },
     /// Not tried again before a new command, or a changed configuration.
     Over,
 }
@@ -98,88 +101,6 @@ pub(super) struct Exchange {
     pub(super) passage: Passage,
 }
 
-/// What goes on in a dialog usage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
-    /// Nothing: the next due time is a refresh, or the end.
-    Resting,
-    /// Waits for the paced rate.
-    Queued { operation: Operation, cause: Cause },
-    /// A SUBSCRIBE is under way. `timer_n` is `None` once a NOTIFY has come after it.
-    Requesting {
-        exchange: u32,
-        operation: Operation,
-        timer_n: Option<Instant>,
-    },
-    /// It was answered with 2xx, the NOTIFY that must follow is awaited (§4.1.2.4).
-    NotifyWait { operation: Operation, timer_n: Instant },
-}
-
-impl Doing {
-    /// What is being asked for.
-    pub(super) fn operation(self) -> Option<Operation> {
-        match self {
-            Doing::Resting => None,
-            Doing::Queued { operation, .. }
-            | Doing::Requesting { operation, .. }
-            | Doing::NotifyWait { operation, .. } => Some(operation),
-        }
-    }
-}
-
-/// A dialog usage: what one notifier keeps for us.
-pub(super) struct Dialog {
-    /// A number that is used once.
-    pub(super) id: u64,
-    pub(super) remote_tag: Box<str>,
-    /// The notifier's Contact, byte for byte (R6665-110).
-    pub(super) target: Arc<str>,
-    /// Record-Route of the NOTIFY that made it, in the order received (R6665-22). Never changes.
-    pub(super) routes: Box<[Box<str>]>,
-    /// Index of its next hop.
-    pub(super) next_hop: u32,
-    /// Our CSeq number.
-    pub(super) cseq: u32,
-    /// The notifier's.
-    pub(super) remote_cseq: u32,
-    /// `active`, not `pending`.
-    pub(super) active: bool,
-    /// A NOTIFY has come in it in this life.
-    pub(super) heard: bool,
-    /// When it ends unless it is refreshed.
-    pub(super) expires_at: Instant,
-    /// The duration told last, in seconds.
-    pub(super) granted: u32,
-    /// When a SUBSCRIBE was sent in it last.
-    pub(super) asked_at: Option<Instant>,
-    /// Until when the notifier wants no other request (Retry-After).
-    pub(super) hold: Option<Instant>,
-    /// The revision of the intent that the last SUBSCRIBE in it brought.
-    pub(super) revision: u32,
-    /// When it is refreshed, or tried again to be; `None`: it lasts to the end.
-    pub(super) refresh_at: Option<Instant>,
-    pub(super) doing: Doing,
-    /// The entity-tag of the last NOTIFY, for conditional refreshes (RFC 5839).
-    pub(super) etag: Option<Box<str>>,
-    pub(super) told: Told,
-}
-
-/// What a notifier has told.
-pub(super) struct Told {
-    pub(super) state: EventState,
-    /// When it was told last; `None`: nothing yet.
-    pub(super) at: Option<Instant>,
-}
-
-impl Told {
-    pub(super) fn nothing() -> Self {
-        Told {
-            state: EventState::new(),
-            at: None,
-        }
-    }
-}
-
 /// How often it was made anew at once: a notifier that ends every subscription as soon as it
 /// stands must not be hammered.
 #[derive(Clone, Copy)]
@@ -191,8 +112,8 @@ pub(super) struct Recent {
 /// Of a SUBSCRIBE whose only dialog so far was ended by its notifier: others may still come from
 /// where it forked (R6665-31).
 pub(super) struct Forks {
-    pub(super) timer_n: Instant,
-    pub(super) until: Instant,
+    pub(super) timer_n: Moment,
+    pub(super) until: Moment,
 }
 
 /// What is left of dialogs that are over.
@@ -209,7 +130,12 @@ pub(super) struct Past {
     pub(super) termination: Option<Arc<str>>,
 }
 
-/// A subscription.
+/// Indices of commands.
+pub(super) type Waiters = SmallVec<[u32; 2]>;
+
+/// A subscription: at rest it is this, its name, its dialog usage, what was told, and nothing
+/// else. What many have in common is shared ([`Shared`](super::shared::Shared)), what few have is
+/// apart ([`Past`]), and the canonical form of its URI is not kept.
 pub(super) struct Subscription {
     pub(super) key: u64,
     pub(super) name: Arc<SubscriptionName>,
@@ -221,16 +147,19 @@ pub(super) struct Subscription {
     /// The CSeq number of the last request outside a dialog.
     pub(super) cseq: u32,
     pub(super) state: State,
-    #[allow(clippy::vec_box)] // most have none or one, and lists of them are moved about
-    pub(super) dialogs: SmallVec<[Box<Dialog>; 1]>,
+    pub(super) dialogs: Dialogs,
     /// What is left of dialogs that are over; most have none.
     past: Option<Box<Past>>,
     /// Commands to answer, by their index.
-    pub(super) waiters: SmallVec<[u32; 1]>,
+    waiters: Option<Box<Waiters>>,
     /// Failures in a row, and what kind they are.
     pub(super) failures: u32,
     pub(super) patience: Patience,
-    pub(super) last: Option<Box<Last>>,
+    /// The status code of the last final response, or of what stood for it.
+    last_code: u16,
+    last_at: Option<Moment>,
+    /// Its reason phrase, if it is not the registered one.
+    reason: Option<Arc<str>>,
     /// NOTIFYs taken.
     pub(super) notifies: u64,
 }
@@ -246,12 +175,14 @@ impl Subscription {
             identity: SetIdentity::NONE,
             cseq: 0,
             state: State::Over,
-            dialogs: SmallVec::new(),
+            dialogs: Dialogs::None,
             past: None,
-            waiters: SmallVec::new(),
+            waiters: None,
             failures: 0,
             patience: Patience::Outage,
-            last: None,
+            last_code: 0,
+            last_at: None,
+            reason: None,
             notifies: 0,
         }
     }
@@ -286,6 +217,54 @@ impl Subscription {
         }
     }
 
+    /// Whether a command waits for an answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.waiters.is_some()
+    }
+
+    /// One more command to answer.
+    pub(super) fn add_waiter(&mut self, waiter: u32) {
+        self.waiters.get_or_insert_default().push(waiter);
+    }
+
+    /// One command less.
+    pub(super) fn remove_waiter(&mut self, waiter: u32) {
+        let Some(waiters) = &mut self.waiters else { return };
+        waiters.retain(|other| *other != waiter);
+        if waiters.is_empty() {
+            self.waiters = None;
+        }
+    }
+
+    /// Takes the commands to answer away.
+    pub(super) fn take_waiters(&mut self) -> Waiters {
+        self.waiters.take().map(|waiters| *waiters).unwrap_or_default()
+    }
+
+    /// The last final response, or what stood for it.
+    pub(super) fn last(&self, epoch: Epoch) -> Option<Last> {
+        let at = epoch.instant(self.last_at?);
+        let code = self.last_code;
+        let reason = self.reason.clone();
+        Some(Last {
+            code,
+            reason: reason.unwrap_or_else(|| Arc::from(reason_phrase(code))),
+            at,
+        })
+    }
+
+    /// Its code alone.
+    pub(super) fn last_code(&self) -> Option<u16> {
+        self.last_at.map(|_| self.last_code)
+    }
+
+    /// There is a new one.
+    pub(super) fn set_last(&mut self, now: Moment, code: u16, reason: &Arc<str>) {
+        self.last_code = code;
+        self.last_at = Some(now);
+        self.reason = (**reason != *reason_phrase(code)).then(|| reason.clone());
+    }
+
     /// When the application wants it to end.
     pub(super) fn until(&self) -> Option<Instant> {
         match self.intent.desire {
@@ -316,45 +295,18 @@ impl Subscription {
     }
 
     /// When it needs attention next.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self, epoch: Epoch) -> Option<Instant> {
         let own = match self.state {
             State::Trying { timer_n, .. } => Some(timer_n),
             State::Waiting { retry_at, .. } => Some(retry_at),
             State::Queued { .. } | State::Established | State::Over => None,
         };
-        own.into_iter()
-            .chain(self.until())
+        let own = own
+            .into_iter()
             .chain(self.dialogs.iter().filter_map(|dialog| dialog.due()))
             .min()
-    }
-}
-
-impl Dialog {
-    /// When it needs attention next.
-    pub(super) fn due(&self) -> Option<Instant> {
-        match self.doing {
-            Doing::Resting => Some(
-                self.refresh_at
-                    .map_or(self.expires_at, |at| at.min(self.expires_at)),
-            ),
-            Doing::Queued { .. } => Some(self.expires_at),
-            // The transaction ends by itself.
-            Doing::Requesting { timer_n, .. } => timer_n,
-            // An end that is awaited may come after the duration is over.
-            Doing::NotifyWait {
-                operation: Operation::Unsubscribe,
-                timer_n,
-            } => Some(timer_n),
-            Doing::NotifyWait { timer_n, .. } => Some(timer_n.min(self.expires_at)),
-        }
-    }
-
-    /// The duration told for it: a refresh is due well before its end.
-    pub(super) fn stands_until(&mut self, now: Instant, expires_at: Instant, refresh_after: Duration) {
-        self.expires_at = expires_at;
-        let left = expires_at.saturating_duration_since(now);
-        self.granted = u32::try_from(left.as_secs() + u64::from(left.subsec_nanos() > 0)).unwrap_or(u32::MAX);
-        self.refresh_at = Some(now + refresh_after);
+            .map(|at| epoch.instant(at));
+        own.into_iter().chain(self.until()).min()
     }
 }
 
@@ -366,7 +318,6 @@ mod tests {
     #[test]
     fn a_resting_subscription_is_small() {
         let (own, dialog) = (size_of::<Subscription>(), size_of::<Dialog>());
-        println!("{own} {dialog} {}", size_of::<Last>());
-        assert!(own <= 208 && dialog <= 224, "{own} {dialog}");
+        assert!(own <= 192 && dialog <= 128, "{own} {dialog}");
     }
 }

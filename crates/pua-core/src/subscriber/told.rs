@@ -31,7 +31,7 @@ impl Subscriber {
         index: u32,
         id: u64,
         content_type: Option<&str>,
-        body: &Bytes,
+        body: &[u8],
     ) -> Taken {
         let mut taken = Taken {
             list: false,
@@ -56,7 +56,7 @@ impl Subscriber {
         let mut told = Vec::new();
         match applied {
             Ok(applied) => {
-                let before = dialog.told.at.replace(now);
+                let before = dialog.told.at.replace(self.epoch.moment(now));
                 let at = now;
                 let changed = applied.changes().is_some();
                 taken.incomplete = applied.wants_refresh();
@@ -152,11 +152,7 @@ pub(super) fn resource_states(
     only: Option<&[usize]>,
 ) -> Vec<ResourceState> {
     if state.list_uri().is_none() {
-        let (content_type, body) = state
-            .raw()
-            .map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
-                (Arc::from(content_type), body.clone())
-            });
+        let (content_type, body) = octets(state.raw());
         return vec![ResourceState {
             resource: presentity.clone(),
             member: None,
@@ -171,11 +167,7 @@ pub(super) fn resource_states(
         .enumerate()
         .filter(|(position, _)| only.is_none_or(|only| only.binary_search(position).is_ok()))
         .map(|(_, member)| {
-            let (content_type, body) = member
-                .raw()
-                .map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
-                    (Arc::from(content_type), body.clone())
-                });
+            let (content_type, body) = octets(member.raw());
             ResourceState {
                 resource: Arc::from(&*member.uri),
                 member: Some(Member {
@@ -195,6 +187,13 @@ pub(super) fn resource_states(
             }
         })
         .collect()
+}
+
+/// The last body for whoever is told: a copy, since what is held is in no more memory than it needs.
+fn octets(raw: Option<(&str, &[u8])>) -> (Arc<str>, Bytes) {
+    raw.map_or((Arc::from(""), Bytes::new()), |(content_type, body)| {
+        (Arc::from(content_type), Bytes::copy_from_slice(body))
+    })
 }
 
 /// A resource that is not in the list any more.

@@ -4,7 +4,8 @@ use sip_wire::Uri;
 
 use super::Subscriber;
 use super::outcome::{known_states, state_of};
-use super::subscription::{State, Subscription, Told};
+use super::subscription::{State, Subscription};
+use super::usage::Told;
 use crate::command::SubscriptionName;
 use crate::core::Core;
 use crate::view::{
@@ -41,7 +42,7 @@ impl Subscriber {
                 page.next = Some(index as u64);
                 return false;
             }
-            page.subscriptions.push(view(core, subscription));
+            page.subscriptions.push(self.view(core, subscription));
             true
         };
         let from = usize::try_from(cursor.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -78,8 +79,12 @@ impl Subscriber {
     fn of(&self, presentity: &str) -> Vec<usize> {
         let mut indices: Vec<usize> = Uri::parse(presentity)
             .ok()
-            .and_then(|uri| self.by_uri.get(uri.key().as_str()))
-            .map(|indices| indices.iter().map(|index| *index as usize).collect())
+            .map(|uri| {
+                self.subscriptions
+                    .of(&uri.key())
+                    .map(|(index, _)| index as usize)
+                    .collect()
+            })
             .unwrap_or_default();
         indices.sort_unstable();
         indices
@@ -91,7 +96,7 @@ impl Subscriber {
         let index = self.find(&uri.key(), name)?;
         self.subscriptions
             .get(index as usize)
-            .map(|subscription| view(core, subscription))
+            .map(|subscription| self.view(core, subscription))
     }
 
     /// What is known of the state of a presentity, or of all.
@@ -109,13 +114,13 @@ impl Subscriber {
                 .is_none_or(|wanted| Uri::parse(resource).is_ok_and(|uri| uri.key() == *wanted))
         };
         let mut all = Vec::new();
-        for (_, subscription) in &self.subscriptions {
+        for (_, subscription) in self.subscriptions.iter() {
             // Members of a list have other URIs than it.
             let own = is_wanted(&subscription.name.presentity);
             let list = told(subscription).any(|(_, told)| told.state.list_uri().is_some());
             if own || list {
                 all.extend(
-                    states_of(subscription)
+                    self.told_by(subscription)
                         .into_iter()
                         .filter(|view| own || is_wanted(&view.state.resource)),
                 );
@@ -130,8 +135,75 @@ impl Subscriber {
             .ok()
             .and_then(|uri| self.find(&uri.key(), name))
             .and_then(|index| self.subscriptions.get(index as usize))
-            .map(states_of)
+            .map(|subscription| self.told_by(subscription))
             .unwrap_or_default()
+    }
+
+    fn told_by(&self, subscription: &Subscription) -> Vec<StateView> {
+        if subscription.intent.fetch {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        for (dialog, told) in told(subscription) {
+            for state in known_states(self.epoch, subscription, told) {
+                all.push(StateView {
+                    name: subscription.name.clone(),
+                    dialog,
+                    subscription: state_of(subscription),
+                    state,
+                });
+            }
+        }
+        all
+    }
+
+    fn view(&self, core: &Core, subscription: &Subscription) -> SubscriptionView {
+        let dialogs: Vec<DialogView> = subscription
+            .dialogs
+            .iter()
+            .map(|dialog| DialogView {
+                id: dialog.id,
+                state: match (dialog.heard, dialog.active) {
+                    (false, _) => SubscriptionState::NotifyWait,
+                    (true, true) => SubscriptionState::Active,
+                    (true, false) => SubscriptionState::Pending,
+                },
+                remote_target: dialog.target.clone(),
+                expires_at: self.epoch.instant(dialog.expires_at),
+                refresh_at: dialog.refresh_at.map(|at| self.epoch.instant(at)),
+            })
+            .collect();
+        let last = subscription.last(self.epoch);
+        SubscriptionView {
+            key: subscription.key,
+            name: subscription.name.clone(),
+            state: state_of(subscription),
+            reason: subscription.termination().cloned(),
+            headers: subscription.intent.extras.headers.clone(),
+            proxy: subscription.intent.extras.proxy.clone(),
+            granted: subscription.dialogs.first().map(|dialog| dialog.granted),
+            expires_at: dialogs.iter().map(|dialog| dialog.expires_at).min(),
+            refresh_at: dialogs.iter().filter_map(|dialog| dialog.refresh_at).min(),
+            retry_at: match subscription.state {
+                State::Waiting { retry_at, .. } => Some(self.epoch.instant(retry_at)),
+                _ => None,
+            },
+            until: subscription.until(),
+            dialogs,
+            notifies: subscription.notifies,
+            last_code: subscription.last_code(),
+            last_at: last.as_ref().map(|last| last.at),
+            last_reason: last.map(|last| last.reason),
+            next_hop: core
+                .hops
+                .peek(subscription.next_hop)
+                .and_then(crate::next_hop::NextHop::peek),
+            call_id: subscription.identity.call_id(),
+            cseq: subscription
+                .dialogs
+                .first()
+                .map_or(subscription.cseq, |dialog| dialog.cseq),
+        }
     }
 
     /// Gauges of what is held.
@@ -144,7 +216,7 @@ impl Subscriber {
         ];
         let mut by_state = [0u64; 4];
         let mut dialogs = 0;
-        for (_, subscription) in &self.subscriptions {
+        for (_, subscription) in self.subscriptions.iter() {
             dialogs += subscription.dialogs.len() as u64;
             let state = state_of(subscription);
             for (count, (known, _)) in by_state.iter_mut().zip(STATES) {
@@ -182,70 +254,4 @@ fn told(subscription: &Subscription) -> impl Iterator<Item = (Option<u64>, &Told
         .iter()
         .map(|dialog| (Some(dialog.id), &dialog.told))
         .chain(known.map(|told| (None, told)))
-}
-
-fn states_of(subscription: &Subscription) -> Vec<StateView> {
-    if subscription.intent.fetch {
-        return Vec::new();
-    }
-    let mut all = Vec::new();
-    for (dialog, told) in told(subscription) {
-        for state in known_states(subscription, told) {
-            all.push(StateView {
-                name: subscription.name.clone(),
-                dialog,
-                subscription: state_of(subscription),
-                state,
-            });
-        }
-    }
-    all
-}
-
-fn view(core: &Core, subscription: &Subscription) -> SubscriptionView {
-    let dialogs: Vec<DialogView> = subscription
-        .dialogs
-        .iter()
-        .map(|dialog| DialogView {
-            id: dialog.id,
-            state: match (dialog.heard, dialog.active) {
-                (false, _) => SubscriptionState::NotifyWait,
-                (true, true) => SubscriptionState::Active,
-                (true, false) => SubscriptionState::Pending,
-            },
-            remote_target: dialog.target.clone(),
-            expires_at: dialog.expires_at,
-            refresh_at: dialog.refresh_at,
-        })
-        .collect();
-    SubscriptionView {
-        key: subscription.key,
-        name: subscription.name.clone(),
-        state: state_of(subscription),
-        reason: subscription.termination().cloned(),
-        headers: subscription.intent.extras.headers.clone(),
-        proxy: subscription.intent.extras.proxy.clone(),
-        granted: subscription.dialogs.first().map(|dialog| dialog.granted),
-        expires_at: dialogs.iter().map(|dialog| dialog.expires_at).min(),
-        refresh_at: dialogs.iter().filter_map(|dialog| dialog.refresh_at).min(),
-        retry_at: match subscription.state {
-            State::Waiting { retry_at, .. } => Some(retry_at),
-            _ => None,
-        },
-        until: subscription.until(),
-        dialogs,
-        notifies: subscription.notifies,
-        last_code: subscription.last.as_ref().map(|last| last.code),
-        last_reason: subscription.last.as_ref().map(|last| last.reason.clone()),
-        last_at: subscription.last.as_ref().map(|last| last.at),
-        next_hop: core
-            .hops
-            .peek(subscription.next_hop)
-            .and_then(crate::next_hop::NextHop::peek),
-        call_id: subscription.identity.call_id(),
-        cseq: subscription
-            .dialogs
-            .first()
-            .map_or(subscription.cseq, |dialog| dialog.cseq),
-    }
 }

@@ -276,6 +276,15 @@ impl Bed {
         all
     }
 
+    /// Forgets all that has come out, so that it takes no memory.
+    pub fn forget(&mut self) {
+        self.nothing_sent();
+        self.taken = 0;
+        (self.sent, self.responses) = (Vec::new(), Vec::new());
+        (self.replies, self.events) = (Vec::new(), Vec::new());
+        (self.changes, self.queries) = (Vec::new(), Vec::new());
+    }
+
     pub fn response(sent: &Sent, code: u16, headers: &str) -> String {
         let copy = |name: &str| {
             sent.all(name)
