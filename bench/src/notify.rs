@@ -35,6 +35,16 @@ pub(crate) struct Load {
     unwatched: bool,
 }
 
+/// The length of the documents that a held subscription is weighed with.
+const DOCUMENT: usize = 430;
+
+/// A document that has this note.
+fn document(note: &str) -> String {
+    format!(
+        "<?xml version='1.0' encoding='UTF-8'?><presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' entity='sip:u@example.com'><tuple id='t1'><status><basic>open</basic></status></tuple><dm:person id='p1'><rpid:activities><rpid:away/></rpid:activities><dm:note>{note}</dm:note></dm:person></presence>"
+    )
+}
+
 /// What the daemon made for one subscription.
 struct Dialog {
     daemon: SocketAddr,
@@ -68,9 +78,7 @@ impl Dialog {
     /// A NOTIFY, with a document that has this note.
     fn notify(&mut self, own: SocketAddr, note: Option<&str>) -> String {
         self.cseq += 1;
-        let body = note.map_or_else(String::new, |note| format!(
-            "<?xml version='1.0' encoding='UTF-8'?><presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' entity='sip:u@example.com'><tuple id='t1'><status><basic>open</basic></status></tuple><dm:person id='p1'><rpid:activities><rpid:away/></rpid:activities><dm:note>{note}</dm:note></dm:person></presence>"
-        ));
+        let body = note.map_or_else(String::new, document);
         format!(
             "NOTIFY {} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{}{}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} NOTIFY\r\nContact: <sip:{own}>\r\nEvent: {}\r\nSubscription-State: active;expires=3600\r\nContent-Type: application/pidf+xml\r\nContent-Length: {}\r\n\r\n{body}",
             self.contact,
@@ -166,8 +174,8 @@ pub(crate) fn run(pua: &Path, load: &Load) -> anyhow::Result<()> {
 }
 
 /// What a held subscription weighs: without a document, and with one of 430 bytes. Half of them
-/// are made before anything is counted, so that tables that grow by doubling, and the memory of
-/// what passes, are there already.
+/// are made, and told of, before anything is counted, so that tables that grow by doubling, the
+/// ring of events, and the memory of what passes are there already.
 fn weigh(
     daemon: &Publisher,
     socket: &UdpSocket,
@@ -175,25 +183,40 @@ fn weigh(
     count: usize,
     dialogs: &mut Vec<Dialog>,
 ) -> anyhow::Result<()> {
-    subscribe(daemon, socket, own, count / 2, dialogs)?;
+    let half = count / 2;
+    let of_them = (count - half).max(1);
+    subscribe(daemon, socket, own, half, dialogs)?;
     let empty = daemon.memory()?.resident as usize;
     subscribe(daemon, socket, own, count, dialogs)?;
     let bare = daemon.memory()?.resident as usize;
+    let (first, second) = dialogs.split_at_mut(half);
+    tell(socket, own, first)?;
+    let begun = daemon.memory()?.resident as usize;
+    tell(socket, own, second)?;
+    let full = daemon.memory()?.resident as usize;
+    println!(
+        "held: {count} subscriptions, {} bytes resident each without a document, {} more with one of {DOCUMENT} bytes",
+        bare.saturating_sub(empty) / of_them,
+        full.saturating_sub(begun) / of_them
+    );
+    Ok(())
+}
+
+/// Tells each of them a document of [`DOCUMENT`] bytes, and then another.
+fn tell(socket: &UdpSocket, own: SocketAddr, dialogs: &mut [Dialog]) -> anyhow::Result<()> {
     let mut buffer = [0; 4096];
     for round in 0..2 {
+        let note = format!("round {round}");
+        let rest = DOCUMENT.saturating_sub(document(&note).len());
+        let note = note + &"n".repeat(rest);
         for dialog in dialogs.iter_mut() {
-            let text = dialog.notify(own, Some(&format!("round {round}")));
+            let text = dialog.notify(own, Some(&note));
             socket.send_to(text.as_bytes(), dialog.daemon)?;
             socket.recv(&mut buffer).context("a NOTIFY is not answered")?;
         }
     }
-    let full = daemon.memory()?.resident as usize;
-    println!(
-        "held: {} subscriptions, {} bytes resident each without a document, {} more with one of 430 bytes and its parsed form",
-        dialogs.len(),
-        bare.saturating_sub(empty) / (count - count / 2).max(1),
-        full.saturating_sub(bare) / count.max(1)
-    );
+    // What is remembered of transactions goes (timer J).
+    std::thread::sleep(Duration::from_secs(2));
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub(crate) const ROOT: (&str, &str, &str) = (
 );
 
 /// A conference.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conference {
     /// The conference's URI.
@@ -60,7 +60,7 @@ pub struct Conference {
 }
 
 /// What a conference is about (RFC 4575 §5.3).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Description {
     /// A text for people to read.
@@ -90,7 +90,7 @@ pub struct Description {
 }
 
 /// Who hosts a conference (RFC 4575 §5.4).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostInfo {
     /// A text for people to read.
@@ -105,7 +105,7 @@ pub struct HostInfo {
 }
 
 /// How a conference stands (RFC 4575 §5.5).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConferenceState {
     /// How many are in it.
@@ -120,7 +120,7 @@ pub struct ConferenceState {
 }
 
 /// A stream that a conference offers (RFC 4575 §5.3.4).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Medium {
     /// Tells it from the others.
@@ -137,7 +137,7 @@ pub struct Medium {
 }
 
 /// A URI and what it is for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UriEntry {
     /// The URI.
@@ -154,7 +154,7 @@ pub struct UriEntry {
 }
 
 /// Who did something, when and why.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Execution {
     /// When.
@@ -169,7 +169,7 @@ pub struct Execution {
 }
 
 /// A participant (RFC 4575 §5.6).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// The participant's URI.
@@ -198,7 +198,7 @@ pub struct User {
 }
 
 /// A device of a participant (RFC 4575 §5.7).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Tells it from the others of the participant.
@@ -237,7 +237,7 @@ pub struct Endpoint {
 }
 
 /// A stream of a device (RFC 4575 §5.8).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Media {
     /// Tells it from the others of the device.
@@ -260,7 +260,7 @@ pub struct Media {
 }
 
 /// A SIP dialog (RFC 4575 §5.9).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialogId {
     /// A text for people to read.

@@ -27,7 +27,7 @@ pub(crate) const ROOT: (&str, &str, &str) = (
 );
 
 /// The dialogs of one user.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialogInfo {
     /// Counted by the notifier within one subscription. `None`: the document had none; written as 0.
@@ -44,7 +44,7 @@ pub struct DialogInfo {
 }
 
 /// One dialog or half-dialog (RFC 4235 §4.1.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dialog {
     /// Tells it from the others of the user agent; not the dialog ID of RFC 3261.
@@ -122,7 +122,7 @@ tokens! {
 }
 
 /// The identifier of another dialog (RFC 4235 §4.1.4).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Replaces {
     /// Call-ID.
@@ -134,7 +134,7 @@ pub struct Replaces {
 }
 
 /// A URI with the name to show for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NameAddr {
     /// The URI.
@@ -145,7 +145,7 @@ pub struct NameAddr {
 }
 
 /// One side of a dialog (RFC 4235 §4.1.6).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
     /// Who it is.
@@ -166,7 +166,7 @@ pub struct Participant {
 }
 
 /// A target URI with the parameters of its Contact (RFC 4235 §4.1.6.2).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// The URI.
@@ -177,7 +177,7 @@ pub struct Target {
 }
 
 /// A parameter of a Contact, with all quoting undone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Param {
     /// Its name.
@@ -187,7 +187,7 @@ pub struct Param {
 }
 
 /// A session description that is not looked into.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionDescription {
     /// Its media type.

@@ -13,7 +13,7 @@ use crate::xcap_diff::{self, XcapDiff};
 use crate::{DocumentError, Finding, Summary, json, multipart, pidf, rlmi};
 
 /// A document of an event package.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum Document {
     /// `application/pidf+xml` (RFC 3863).
@@ -37,7 +37,7 @@ pub enum Document {
 }
 
 /// A body that is passed on as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Raw {
     /// The whole media type, parameters included.
     pub content_type: Box<str>,
@@ -54,7 +54,7 @@ struct RawJson {
 }
 
 /// The formats that have a typed form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Format {
     Presence,
     MessageSummary,

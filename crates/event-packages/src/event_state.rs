@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::conference::ElementState;
+use crate::conference::{self, ElementState};
 use crate::{Document, DocumentError, document, multipart, rlmi};
 
 mod held;
@@ -227,8 +227,8 @@ impl EventState {
         self.one()?.read()
     }
 
-    /// Gives up what can be read again from the octets: the documents without versions. To be
-    /// called when a notification has been dealt with.
+    /// Gives up what can be read again from the octets: all but what partial documents were put together to. To be called
+    /// when a notification has been dealt with.
     pub fn rest(&mut self) {
         match self.known.as_deref_mut() {
             Some(Known::One { held, .. }) => held.rest(),
@@ -256,8 +256,11 @@ impl EventState {
     /// Whether the notifier says that there is nothing to watch any more, so that the subscription ought to end: a
     /// conference that is over (RFC 4575 §4.6).
     pub fn is_over(&self) -> bool {
+        let Some(held) = self.one().filter(|held| held.is_of(conference::CONTENT_TYPE)) else {
+            return false;
+        };
         matches!(
-            self.one().and_then(Held::kept),
+            held.read().as_deref(),
             Some(Document::Conference(conference)) if conference.state == ElementState::Deleted
         )
     }

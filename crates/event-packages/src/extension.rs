@@ -9,7 +9,7 @@ use crate::xml::read::parse;
 use crate::xml::write::escape;
 
 /// An element with all its content, as XML that stands for itself: every prefix in it is declared in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "ExtensionJson")]
 pub struct Extension {
     namespace: Box<str>,

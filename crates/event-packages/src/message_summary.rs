@@ -28,7 +28,7 @@ const CLASSES: [&str; 6] = [
 ];
 
 /// The state of a mailbox.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageSummary {
     /// Whether messages are waiting.
@@ -45,7 +45,7 @@ pub struct MessageSummary {
 }
 
 /// How many messages of one class there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContextClass {
     /// The message context class in lower case: `voice-message`, `fax-message`, ... (RFC 3458 §6.2), or another token.
     pub name: Box<str>,
@@ -54,7 +54,7 @@ pub struct ContextClass {
 }
 
 /// Numbers of messages. The greatest is 2^32-1 (RFC 3842 §3.5).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
     /// New messages, urgent ones included.
@@ -67,7 +67,7 @@ pub struct Counts {
 }
 
 /// Numbers of urgent messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Urgent {
     /// New messages that are urgent.
@@ -77,7 +77,7 @@ pub struct Urgent {
 }
 
 /// Headers of one message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// In the order they came.
@@ -85,7 +85,7 @@ pub struct Message {
 }
 
 /// One header of a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageHeader {
     /// Its name, in the case it came.

@@ -11,7 +11,7 @@ use crate::xml::NodeExt;
 /// A note: for people, never for logic (RFC 3863 §4.1.6, CPIDF-06).
 ///
 /// In JSON an object with `text` and `lang`; a plain string is read as a note without language.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Note {
     /// The text as it stands.
     pub text: String,

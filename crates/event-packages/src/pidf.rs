@@ -36,7 +36,7 @@ pub const CONTENT_TYPE: &str = "application/pidf+xml";
 pub(crate) const OLD_CONTENT_TYPE: &str = "application/cpim-pidf+xml";
 
 /// A presence document.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Presence {
     /// Whose presence it is: a URI, `pres:` by RFC 3863 §4.1.1, `sip:` in practice.
@@ -59,7 +59,7 @@ pub struct Presence {
 }
 
 /// A service (RFC 3863 §4.1.2, RFC 4479 §3.3).
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize)]
 pub struct Tuple {
     /// Tells it apart within the document.
     pub id: String,
@@ -90,7 +90,7 @@ pub struct Tuple {
 }
 
 /// The status of a tuple (RFC 3863 §4.1.3).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
     /// Open or closed. Without it nothing is known, which is not the same as closed (CPIDF-04).
@@ -109,7 +109,7 @@ impl Status {
 }
 
 /// The basic status (RFC 3863 §4.1.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basic {
     /// Ready.
@@ -129,7 +129,7 @@ impl Basic {
 }
 
 /// Where a service is reached (RFC 3863 §4.1.5).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contact {
     /// The URI.
@@ -140,7 +140,7 @@ pub struct Contact {
 }
 
 /// The priority of a contact: 0 to 1 in steps of a thousandth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Priority(u16);
 
 impl Priority {
@@ -196,7 +196,7 @@ impl<'de> Deserialize<'de> for Priority {
 }
 
 /// What the status of a tuple was or will be (RFC 4481 §3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimedStatus {
     /// From when.
@@ -223,7 +223,7 @@ impl TimedStatus {
 }
 
 /// The person (RFC 4479 §3.2).
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize)]
 pub struct Person {
     /// Tells it apart within the document.
     pub id: String,
@@ -242,7 +242,7 @@ pub struct Person {
 }
 
 /// A device (RFC 4479 §3.4).
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize)]
 pub struct Device {
     /// Tells it apart within the document.
     pub id: String,

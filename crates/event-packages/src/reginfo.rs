@@ -27,7 +27,7 @@ pub(crate) const ROOT: (&str, &str, &str) =
     (NAMESPACE, "reginfo", "reginfo in urn:ietf:params:xml:ns:reginfo");
 
 /// Registrations of one or more addresses-of-record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registrations {
     /// Counted by the notifier within one subscription. `None`: the document had none; written as 0.
@@ -42,7 +42,7 @@ pub struct Registrations {
 }
 
 /// The registration of one address-of-record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The address-of-record: a URI.
@@ -66,7 +66,7 @@ tokens! {
 }
 
 /// One contact of a registration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contact {
     /// Tells it from the others of the subscription.
@@ -133,7 +133,7 @@ tokens! {
 }
 
 /// A parameter of a Contact.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnknownParam {
     /// Its name.
@@ -144,7 +144,7 @@ pub struct UnknownParam {
 }
 
 /// A temporary GRUU (RFC 5628 §5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TempGruu {
     /// The URI.

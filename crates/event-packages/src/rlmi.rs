@@ -22,7 +22,7 @@ const NAMESPACE: &str = "urn:ietf:params:xml:ns:rlmi";
 pub(crate) const ROOT: (&str, &str, &str) = (NAMESPACE, "list", "list in urn:ietf:params:xml:ns:rlmi");
 
 /// A list and its resources.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// The list's URI.
@@ -43,7 +43,7 @@ pub struct List {
 }
 
 /// One resource of a list (RFC 4662 §5.3).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// Its URI.
@@ -57,7 +57,7 @@ pub struct Resource {
 }
 
 /// One notifier of a resource (RFC 4662 §5.5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// Tells it from the others of the resource.

@@ -16,7 +16,7 @@ pub(crate) const MAX_ROWS: usize = 10_000;
 pub(crate) const MAX_WEIGHT: usize = 8 << 20;
 
 /// Whether a document tells everything or only what has changed. In JSON and XML it is called `state`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extent {
     /// Everything: what is not in the document is not there any more.

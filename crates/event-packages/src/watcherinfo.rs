@@ -27,7 +27,7 @@ pub(crate) const ROOT: (&str, &str, &str) = (
 );
 
 /// The watchers of one or more resources.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WatcherInfo {
     /// Counted by the notifier within one subscription. `None`: the document had none; written as 0.
@@ -42,7 +42,7 @@ pub struct WatcherInfo {
 }
 
 /// The watchers of one resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WatcherList {
     /// What is watched: a URI.
@@ -55,7 +55,7 @@ pub struct WatcherList {
 }
 
 /// One subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watcher {
     /// Tells it from the others: a token.

@@ -22,7 +22,7 @@ const ROOT: (&str, &str, &str) = (
 );
 
 /// What changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct XcapDiff {
     /// What the selectors are relative to: a URI.
@@ -39,7 +39,7 @@ pub struct XcapDiff {
 }
 
 /// A document (RFC 5874 §3).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangedDocument {
     /// The document selector, relative to the root.
@@ -62,7 +62,7 @@ pub struct ChangedDocument {
 }
 
 /// What became of a document (RFC 5874 §3, figure 1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is there: it was made, or it is told for the first time.
@@ -77,7 +77,7 @@ pub enum Change {
 }
 
 /// One step of a patch (RFC 5261 §4).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
     /// `add`, `replace` or `remove`.
@@ -99,7 +99,7 @@ pub struct Patch {
 }
 
 /// An element.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangedElement {
     /// The node selector, relative to the root.
@@ -113,7 +113,7 @@ pub struct ChangedElement {
 }
 
 /// An attribute.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangedAttribute {
     /// The node selector, relative to the root.

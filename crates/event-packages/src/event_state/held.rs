@@ -1,8 +1,7 @@
 //! One document with its octets and its version.
 
 use std::cell::OnceCell;
-use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hasher as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::version::{self, Verdict};
@@ -31,8 +30,9 @@ pub(super) struct Held {
 enum Kind {
     /// It has no version. What it says, as a number: it need not be kept to be compared.
     Plain { digest: u64 },
-    /// Partial ones may be merged with it: it is kept.
-    Versioned { version: Option<u32> },
+    /// Partial ones may be merged with it. `whole`: the octets tell all that is known; else the
+    /// document is kept.
+    Versioned { version: Option<u32>, whole: bool },
 }
 
 /// The type of a body.
@@ -68,7 +68,7 @@ impl Kind {
     fn version(self) -> Option<u32> {
         match self {
             Self::Plain { .. } => None,
-            Self::Versioned { version } => version,
+            Self::Versioned { version, .. } => version,
         }
     }
 }
@@ -101,9 +101,9 @@ impl Held {
         self.document.get()
     }
 
-    /// The document if it is kept, as those with versions always are.
-    pub(super) fn kept(&self) -> Option<&Document> {
-        self.document.get().map(|document| &**document)
+    /// Whether it is of this media type.
+    pub(super) fn is_of(&self, media_type: &str) -> bool {
+        document::media_type(self.content_type.as_str()).eq_ignore_ascii_case(media_type)
     }
 
     /// The document, without keeping it.
@@ -119,8 +119,9 @@ impl Held {
 
     /// Keeps only what cannot be read again from the octets.
     pub(super) fn rest(&mut self) {
-        if let Kind::Plain { .. } = self.kind {
-            self.document.take();
+        match self.kind {
+            Kind::Plain { .. } | Kind::Versioned { whole: true, .. } => drop(self.document.take()),
+            Kind::Versioned { whole: false, .. } => {}
         }
     }
 
@@ -181,6 +182,7 @@ impl Held {
         };
         let kind = Kind::Versioned {
             version: told.version.or(local),
+            whole: told.extent == Extent::Full,
         };
         Ok(Self::taken(known, document, content_type, body, kind, gap))
     }
@@ -232,15 +234,7 @@ impl Held {
 /// What a document says, as a number: two documents that say something else have, but for a chance
 /// that is none, other numbers. The document itself need not be kept to compare.
 fn digest(document: &Document) -> u64 {
-    struct Digest(DefaultHasher);
-    impl std::fmt::Write for Digest {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            self.0.write(text.as_bytes());
-            Ok(())
-        }
-    }
-    let mut digest = Digest(DefaultHasher::new());
-    // a hasher takes everything
-    let _ = write!(digest, "{document:?}");
-    digest.0.finish()
+    let mut hasher = DefaultHasher::new();
+    document.hash(&mut hasher);
+    hasher.finish()
 }

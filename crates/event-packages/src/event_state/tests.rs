@@ -318,12 +318,35 @@ fn rest_changes_nothing_that_is_told() {
         Bytes::from_static(b"nonsense"),
         pidf("open", ""),
     ];
+    resting_and_kept("application/pidf+xml", &bodies);
+    let row = |id: &str, state: &str| format!(r#"<dialog id="{id}"><state>{state}</state></dialog>"#);
+    let dialogs = |version: u32, extent: &str, rows: &[String]| {
+        dialog_info(&format!(r#"version="{version}""#), extent, &rows.concat())
+    };
+    let bodies = [
+        dialogs(1, "full", &[row("a", "early")]),
+        // the same once more, then the same with another version
+        dialogs(1, "full", &[row("a", "early")]),
+        dialogs(2, "full", &[row("a", "early")]),
+        dialogs(3, "partial", &[row("b", "early")]),
+        dialogs(4, "partial", &[row("a", "terminated")]),
+        // what has ended was told
+        dialogs(5, "full", &[row("a", "terminated"), row("b", "early")]),
+        dialogs(6, "full", &[row("b", "early")]),
+        dialogs(8, "partial", &[row("c", "early")]),
+        dialogs(9, "full", &[row("b", "early"), row("c", "early")]),
+        dialogs(7, "full", &[]),
+        Bytes::from_static(b"<dialog-info"),
+        dialogs(10, "full", &[row("c", "terminated")]),
+        dialogs(11, "full", &[row("c", "terminated")]),
+    ];
+    resting_and_kept(DIALOG, &bodies);
+}
+
+fn resting_and_kept(content_type: &str, bodies: &[Bytes]) {
     let (mut kept, mut resting) = (EventState::new(), EventState::new());
-    for body in &bodies {
-        let (one, other) = (
-            kept.apply("application/pidf+xml", body),
-            resting.apply("application/pidf+xml", body),
-        );
+    for body in bodies {
+        let (one, other) = (kept.apply(content_type, body), resting.apply(content_type, body));
         assert_eq!(format!("{one:?}"), format!("{other:?}"), "{body:?}");
         resting.rest();
         assert_eq!(kept.read(), resting.read());

@@ -27,7 +27,7 @@ pub(crate) fn is_data_model(namespace: &str) -> bool {
 }
 
 /// The elements of RPID that hold an enumeration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Activities,
     Mood,

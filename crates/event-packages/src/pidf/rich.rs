@@ -12,7 +12,7 @@ use crate::{Extension, Note, Timestamp};
 ///
 /// RFC 4480 §3.1 says what belongs where: activities, mood, place, privacy, sphere and time offset to the person,
 /// relationship and service class to the tuple. Old peers put them elsewhere, so each may stand in each.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize)]
 pub struct Rich {
     /// What the person does (RFC 4480 §3.2). Several only with time ranges that do not overlap.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -146,7 +146,7 @@ impl Rich {
 }
 
 /// An element that holds values of an enumeration, notes, and the time for which it is so.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize)]
 pub struct Enumerated {
     /// The values.
     pub values: Vec<Value>,
@@ -283,7 +283,7 @@ impl<'de> Deserialize<'de> for Item {
 }
 
 /// One value of an enumeration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
     /// The name of an element of the enumeration, or, if there is none of this name, a free text (`other`).
     Name(String),
@@ -383,7 +383,7 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 /// For which media the place is suitable.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceIs {
     /// `noisy`, `ok`, `quiet`, `unknown`.
@@ -424,7 +424,7 @@ impl PlaceIs {
 }
 
 /// A picture of the status.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusIcon {
     /// Where it is.
@@ -441,7 +441,7 @@ pub struct StatusIcon {
 }
 
 /// Minutes from UTC.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeOffset {
     /// Minutes; positive in the east.
@@ -461,7 +461,7 @@ pub struct TimeOffset {
 }
 
 /// Whether a person, service or device is in use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserInput {
     /// In use or not.
@@ -478,7 +478,7 @@ pub struct UserInput {
 }
 
 /// In use or not (RFC 4480 §3.14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
     /// There was input within the threshold.
