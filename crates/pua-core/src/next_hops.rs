@@ -300,7 +300,7 @@ impl NextHops {
         self.hops.iter().map(|(_, hop)| hop.paced.len()).sum()
     }
 
-    /// How many presentities wait for room in a window.
+    /// How many presentities and subscriptions wait for room in a window.
     pub(crate) fn held_back(&self) -> usize {
         self.hops.iter().map(|(_, hop)| hop.ready.len()).sum()
     }

@@ -84,6 +84,8 @@ pub(super) struct Exchange {
     /// The dialog usage it is sent in.
     pub(super) dialog: Option<u64>,
     pub(super) operation: Operation,
+    /// The next hop in whose window it counts; `None`: it is given up for lost there.
+    pub(super) counts_at: Option<u32>,
     /// The Expires asked for, in seconds.
     pub(super) expires: u32,
     /// When the first copy of the latest request was sent.
@@ -283,6 +285,13 @@ impl Subscription {
         past.termination = None;
         if past.over.is_empty() && past.recent.is_none() && past.known.is_none() && past.forks.is_none() {
             self.past = None;
+        }
+    }
+
+    /// The place that it may have in a queue is worth nothing any more.
+    pub(super) fn leaves_queue(&mut self) {
+        if matches!(self.state, State::Queued { .. }) {
+            self.state = State::Over;
         }
     }
 
