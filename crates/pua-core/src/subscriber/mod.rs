@@ -21,7 +21,7 @@ mod told;
 mod turns;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,8 @@ pub(crate) struct Subscriber {
     /// Which subscription the random bits of a tag of an earlier life lead to: the number in it is
     /// of that life.
     restored: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// Those that have brought a list: it tells of others than its own presentity.
+    lists: BTreeSet<u32>,
     shared: Shared,
     exchanges: Slab<Box<Exchange>>,
     waiters: Slab<Waiter>,
@@ -97,6 +99,7 @@ impl Subscriber {
             due: DueTimes::new(now),
             by_uri: HashMap::default(),
             restored: HashMap::default(),
+            lists: BTreeSet::new(),
             shared: Shared::new(),
             exchanges: Slab::new(),
             waiters: Slab::new(),

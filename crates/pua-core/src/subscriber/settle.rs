@@ -255,6 +255,7 @@ impl Subscriber {
             return;
         };
         self.due.clear(index);
+        self.lists.remove(&index);
         let dialogs = std::mem::take(&mut subscription.dialogs);
         let requesting = dialogs.iter().filter_map(|dialog| match dialog.doing {
             Doing::Requesting { exchange, .. } => Some(exchange),
