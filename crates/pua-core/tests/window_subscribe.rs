@@ -90,7 +90,6 @@ fn record(bed: &Bed, n: u64, seconds: u64) -> SubscriptionRecord {
             remote_cseq: 1,
             active: true,
             expires_at: bed.at(bed.now + seconds * 1000),
-            etag: None,
         }],
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sip_wire::{EntityTag, NameAddr, Uri};
+use sip_wire::{NameAddr, Uri};
 
 use super::Subscriber;
 use super::command::usable;
@@ -169,7 +169,7 @@ impl Subscriber {
             revision: 0,
             refresh_at: Some(now + first_refresh(left, core.random.fraction())),
             doing: Doing::Resting,
-            etag: record.etag,
+            etag: None,
             told: Told::nothing(),
         }
     }
@@ -219,10 +219,6 @@ fn is_sound(record: &DialogRecord) -> bool {
             .routes
             .iter()
             .all(|route| NameAddr::parse(route.as_bytes()).is_ok_and(|router| router.uri().is_ok()))
-        && record
-            .etag
-            .as_ref()
-            .is_none_or(|etag| EntityTag::parse(etag.as_bytes()).is_some())
 }
 
 /// Whether it is a tag that a NOTIFY can have had; some have none.
@@ -259,7 +255,6 @@ fn dialogs(subscription: &Subscription) -> Vec<DialogRecord> {
             remote_cseq: dialog.remote_cseq,
             active: dialog.active,
             expires_at: dialog.expires_at,
-            etag: dialog.etag.clone(),
         })
         .collect()
 }
