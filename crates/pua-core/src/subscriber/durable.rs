@@ -126,7 +126,7 @@ impl Subscriber {
             let twice = dialogs
                 .iter()
                 .any(|dialog| dialog.remote_tag == record.remote_tag);
-            if !is_sound(&record) || twice || dialogs.len() >= most {
+            if !is_sound(core, &record) || twice || dialogs.len() >= most {
                 continue;
             }
             dialogs.push(Box::new(self.taken_up(now, core, index, record)));
@@ -210,11 +210,12 @@ fn first_refresh(left: Duration, fraction: f64) -> Duration {
 
 /// Whether what the store has can be a dialog of ours: it was written by us, but a disk is no
 /// friend.
-fn is_sound(record: &DialogRecord) -> bool {
+fn is_sound(core: &Core, record: &DialogRecord) -> bool {
     is_tag(&record.remote_tag)
         && record.cseq < LAST_CSEQ - 2 * AHEAD
         && record.routes.len() <= ROUTES
-        && Uri::parse(&record.target).is_ok_and(|uri| uri.is_sip())
+        && (core.hops.is_known_to_lead(&record.target)
+            || Uri::parse(&record.target).is_ok_and(|uri| uri.is_sip()))
         && record
             .routes
             .iter()
@@ -223,8 +224,15 @@ fn is_sound(record: &DialogRecord) -> bool {
 
 /// Whether it is a tag that a NOTIFY can have had; some have none.
 fn is_tag(tag: &str) -> bool {
+    // Most are made of these, and need no parser.
+    if tag
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+    {
+        return true;
+    }
     let row = format!("<sip:a>;tag={tag}");
-    tag.is_empty() || NameAddr::parse(row.as_bytes()).is_ok_and(|party| party.tag() == Some(tag))
+    NameAddr::parse(row.as_bytes()).is_ok_and(|party| party.tag() == Some(tag))
 }
 
 /// The durable form of a subscription.
