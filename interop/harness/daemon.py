@@ -19,12 +19,13 @@ def toml_list(items):
 class Daemon:
     """`pua serve` with every management transport, in its own directory.
 
-    `server`: with the embedded presence server; `server_port` is its port (0: any), `server_users` are the names and passwords that it asks for.
+    `under`: the command that runs it. `server`: with the embedded presence server; `server_port` is its port (0: any), `server_users` are the names and passwords that it asks for.
     """
 
     def __init__(self, binary, run_dir, presence_server=None, credentials=(), server=False, server_port=0, server_users=(),
-                 sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, store="memory:", extra=""):
+                 sip=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), t1_ms=500, store="memory:", under=(), extra=""):
         self.binary = binary
+        self.under = under
         self.run_dir = pathlib.Path(run_dir)
         self.fifo = self.run_dir / "pua_fifo"
         self.reply_dir = self.run_dir / "replies"
@@ -59,7 +60,7 @@ class Daemon:
     def start(self):
         # What a killed one left behind says nothing of this one.
         self.ready_file.unlink(missing_ok=True)
-        self.process = Process("pua", [self.binary, "serve", "--config", self.config, "--ready-file", self.ready_file], self.run_dir)
+        self.process = Process("pua", [*self.under, self.binary, "serve", "--config", self.config, "--ready-file", self.ready_file], self.run_dir)
         self.addresses = self.process.wait_ready("ready file", self._ready)
         return self
 

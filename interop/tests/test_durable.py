@@ -1,12 +1,16 @@
 """What is acknowledged outlives the daemon: killed, stopped, or replaced, it goes on where it was."""
 
 import contextlib
+import pathlib
 import signal
 import sqlite3
 import subprocess
+import urllib.error
+import urllib.request
 
 from harness.case import LabCase
 from harness.documents import pidf
+from harness.process import Process, program
 from harness.waiting import stays, until
 
 PRESENTITY = "sip:dora@interop.example"
@@ -179,3 +183,75 @@ class Stopping(DurableCase):
         self.assertEqual(len(self.held(daemon, limit=100)), 20)
         for number in range(20):
             until("it is at the server", lambda number=number: server.rows(f"many{number}"), 30)
+
+
+class SmallDisk:
+    """A file system of two megabytes, which only a process in its own mount namespace has.
+
+    Root, or a kernel that lets everybody make user namespaces (`kernel.unprivileged_userns_clone`, `user.max_user_namespaces`), is needed for it.
+    """
+
+    def __init__(self, run_dir):
+        self.at = run_dir / "disk"
+        self.at.mkdir()
+        mount = f'mount -t tmpfs -o size=2m tmpfs "{self.at}" && echo mounted && exec sleep infinity'
+        self.holder = Process("disk", [program("unshare"), "--map-root-user", "--mount", "sh", "-c", mount], run_dir)
+        self.holder.wait_ready("a file system of its own (are user and mount namespaces allowed here?)", lambda: "mounted" in self.holder.output())
+        pid = self.holder.popen.pid
+        self.seen = pathlib.Path(f"/proc/{pid}/root{self.at}")
+        self.enter = (program("nsenter"), "--target", pid, "--user", "--mount", "--preserve-credentials")
+
+    def fill(self):
+        with open(self.seen / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(512))
+
+    def make_room(self):
+        (self.seen / "filler").unlink()
+
+
+class AFullDisk(LabCase):
+    """What the manual says of a disk that is full, on one that is."""
+
+    def publish(self, daemon, number):
+        presentity = f"sip:many{number}@interop.example"
+        return daemon.publish(presentity, pidf(presentity, "one of many " * 40), expires=-1)
+
+    def test_it_is_told_what_is_held_is_refreshed_and_nothing_acknowledged_is_lost(self):
+        server = self.kamailio(max_expires=8)
+        disk = SmallDisk(self.run_dir)
+        self.addCleanup(disk.holder.kill)
+        daemon = self.daemon(server.uri(), store=f"sqlite:{disk.at}/pua.db", under=disk.enter)
+        for number in range(5):
+            self.assertIn("result", self.publish(daemon, number))
+        disk.fill()
+        acknowledged = 5
+        while "result" in (answer := self.publish(daemon, acknowledged)):
+            acknowledged += 1
+        self.assertEqual((answer["error"]["code"], answer["error"]["message"]), (503, "Done but not stored"), answer)
+        refused = self.publish(daemon, "late")["error"]
+        self.assertEqual((refused["code"], refused["message"]), (503, "Store cannot be written"))
+        self.assertIn("full", refused["data"])
+        self.assertEqual(self.http_status(daemon, "/readyz"), 503)
+        before = len(server.seen())
+        until("what is held is refreshed", lambda: [seen for seen in server.seen()[before:] if seen["length"] == "0"], 30)
+        # Killed while it is full: what was acknowledged is there, once there is room to start in.
+        daemon.process.kill()
+        disk.make_room()
+        daemon.start()
+        held = {held["presentity"] for held in daemon.call("pua:list", limit=10000)["result"]["publications"]}
+        self.assertEqual({f"sip:many{number}@interop.example" for number in range(acknowledged)} - held, set())
+        # Full once more, and room in the same life: it goes on by itself.
+        disk.fill()
+        while "result" in self.publish(daemon, acknowledged):
+            acknowledged += 1
+        disk.make_room()
+        until("it has recovered by itself", lambda: self.http_status(daemon, "/readyz") == 200, 30)
+        self.assertIn("result", self.publish(daemon, "late"))
+
+    def http_status(self, daemon, path):
+        try:
+            with urllib.request.urlopen(daemon.url + path, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code

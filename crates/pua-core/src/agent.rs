@@ -214,8 +214,9 @@ impl UserAgent {
                 self.core.counters.retransmissions += 1;
                 self.core.outputs.push_back(Output::Transmit(transmit));
                 let owner = Owner::from(owner);
-                if owner.role == Role::Publisher {
-                    self.epa.retransmitted(now, &mut self.core, owner);
+                match owner.role {
+                    Role::Publisher => self.epa.retransmitted(now, &mut self.core, owner),
+                    Role::Subscriber => self.subscriber.retransmitted(now, &mut self.core, owner),
                 }
             }
             Elapsed::TimedOut { owner, hop } => {

@@ -13,6 +13,7 @@ use crate::auth::Sessions;
 use crate::bucket::Bucket;
 use crate::config::Pacing;
 use crate::output::ResolveError;
+use crate::owner::Ready;
 use crate::paced::PacedQueue;
 use crate::window::Window;
 
@@ -112,8 +113,8 @@ pub(crate) struct NextHop {
     bucket: Bucket,
     /// How many requests may be on their way to it.
     pub(crate) window: Window,
-    /// Presentities with something to send, for which the window has had no room.
-    pub(crate) ready: VecDeque<u32>,
+    /// Who has something to send, and no room for it in the window so far.
+    pub(crate) ready: VecDeque<Ready>,
     /// It is to be looked at in this turn.
     pub(crate) awake: bool,
     failures: u32,

@@ -1,6 +1,6 @@
 //! All next hops: found by where they lead, resolved once for all who wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,10 +47,23 @@ pub(crate) fn destination(uri: &Uri<'_>) -> Result<Destination, &'static str> {
     })
 }
 
+/// Where a URI has led.
+struct Led {
+    uri: Arc<str>,
+    /// If it is a loose router's, it goes into a Route header.
+    routes: bool,
+    hop: u32,
+}
+
+/// URIs whose hops are remembered.
+const LED: usize = 8;
+
 /// The next hops of one user agent.
 pub(crate) struct NextHops {
     hops: Slab<NextHop>,
     index: HashMap<(Destination, Option<Arc<str>>), u32>,
+    /// Where the last of them have led: very many publications and dialogs have the same.
+    led: VecDeque<Led>,
     /// Who waits for the answer to a query.
     asked: HashMap<Query, SmallVec<[u32; 2]>>,
     /// Which servers asked for quiet until when (503 with Retry-After), by whatever hop: it holds
@@ -72,6 +85,7 @@ impl NextHops {
         NextHops {
             hops: Slab::new(),
             index: HashMap::new(),
+            led: VecDeque::new(),
             asked: HashMap::new(),
             quiet: Vec::new(),
             due: DueTimes::new(now),
@@ -109,6 +123,29 @@ impl NextHops {
         index
     }
 
+    /// The next hop that a URI has led to lately, with one user more.
+    pub(crate) fn join_led(&mut self, uri: &str, routes: bool) -> Option<u32> {
+        let led = self
+            .led
+            .iter()
+            .find(|led| led.routes == routes && *led.uri == *uri)?;
+        Some(self.join_again(led.hop))
+    }
+
+    /// Remembers that it leads there.
+    pub(crate) fn leads(&mut self, uri: &Arc<str>, routes: bool, hop: u32) {
+        if self.led.len() >= LED {
+            self.led.pop_back();
+        }
+        let uri = uri.clone();
+        self.led.push_front(Led { uri, routes, hop });
+    }
+
+    /// Whether it is known to lead somewhere.
+    pub(crate) fn is_known_to_lead(&self, uri: &str) -> bool {
+        self.led.iter().any(|led| *led.uri == *uri)
+    }
+
     /// One user more of a next hop that is in use.
     pub(crate) fn join_again(&mut self, index: u32) -> u32 {
         if let Some(hop) = self.get(index) {
@@ -127,6 +164,7 @@ impl NextHops {
 
     /// Forgets the hops that nobody uses.
     fn forget_unused(&mut self) {
+        self.led.clear();
         let unused: Vec<usize> = self
             .hops
             .iter()
@@ -300,7 +338,7 @@ impl NextHops {
         self.hops.iter().map(|(_, hop)| hop.paced.len()).sum()
     }
 
-    /// How many presentities wait for room in a window.
+    /// How many presentities and subscriptions wait for room in a window.
     pub(crate) fn held_back(&self) -> usize {
         self.hops.iter().map(|(_, hop)| hop.ready.len()).sum()
     }
@@ -328,10 +366,12 @@ pub(crate) fn next_hop_for(
     configured: Option<&Proxy>,
 ) -> Result<u32, Refusal> {
     let given = proxy.is_some();
-    let (text, route) = match proxy.or(configured).or(core.config.presence_server.as_ref()) {
-        Some(proxy) => (&*proxy.uri, true),
-        None => (presentity, false),
-    };
+    let router = proxy.or(configured).or(core.config.presence_server.as_ref());
+    let router = router.map(|proxy| proxy.uri.clone());
+    if let Some(known) = router.as_ref().and_then(|uri| core.hops.join_led(uri, true)) {
+        return Ok(known);
+    }
+    let text = router.as_deref().unwrap_or(presentity);
     let bad = |why| {
         if given {
             Refusal::BadProxy(why)
@@ -341,9 +381,13 @@ pub(crate) fn next_hop_for(
     };
     let uri = Uri::parse(text).map_err(|fault| bad(fault.reason()))?;
     let to = destination(&uri).map_err(bad)?;
-    let route = (route && uri.is_loose_route()).then(|| Arc::from(text));
+    let route = router.clone().filter(|_| uri.is_loose_route());
     let pacing = core.config.pacing.clone();
-    Ok(core.hops.join(now, to, route, &pacing))
+    let hop = core.hops.join(now, to, route, &pacing);
+    if let Some(router) = &router {
+        core.hops.leads(router, true, hop);
+    }
+    Ok(hop)
 }
 
 /// Our address towards `towards`: `None`: ask the routing table; `Some(None)`: there is none.

@@ -48,6 +48,13 @@ pub(crate) fn next_serial(serial: u32) -> u32 {
     serial.wrapping_add(1) & 0x7fff_ffff
 }
 
+/// Who waits for room in the window of a next hop, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    Presentity(u32),
+    Subscription(u32),
+}
+
 /// One place in the paced queue of a next hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {

@@ -49,7 +49,9 @@ pub enum Change {
     },
 }
 
-/// What is needed to go on in a dialog usage after a restart (RFC 3261 §12, RFC 6665 §4.4).
+/// What is needed to go on in a dialog usage after a restart (RFC 3261 §12, RFC 6665 §4.4). Not the
+/// entity-tag of the last NOTIFY (RFC 5839): the state that it stands for is not kept, so the next
+/// NOTIFY must bring all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialogRecord {
     /// The notifier's tag.
@@ -66,8 +68,6 @@ pub struct DialogRecord {
     pub active: bool,
     /// When it ends unless it is refreshed.
     pub expires_at: Instant,
-    /// The entity-tag of the last NOTIFY (RFC 5839).
-    pub etag: Option<Box<str>>,
 }
 
 /// Everything that is needed to take a subscription up again.

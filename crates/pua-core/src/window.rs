@@ -8,6 +8,10 @@ use crate::config::Pacing;
 /// The window before anything is known of the server: what a socket's buffer takes.
 const FIRST: f32 = 64.0;
 
+/// A request that has been on its way for so long, and sent again meanwhile, is given up for lost:
+/// it counts no more, so that a few that a server never answers stop nobody else.
+const LOST: Duration = Duration::from_secs(4);
+
 /// The window of one next hop.
 pub(crate) struct Window {
     size: f32,
@@ -80,6 +84,17 @@ impl Window {
             1.0 / self.size
         };
         self.size = (self.size + more).min(self.ceiling);
+    }
+
+    /// Timer E has sent one again that was sent at `sent_at`. `true`: it is given up for lost, and
+    /// has left.
+    pub(crate) fn sent_again(&mut self, now: Instant, sent_at: Instant) -> bool {
+        self.fell_behind(now, sent_at);
+        let lost = now.saturating_duration_since(sent_at) >= LOST;
+        if lost {
+            self.leave();
+        }
+        lost
     }
 
     /// One that was sent at `sent_at` had to be sent again, timed out, or was told 503.

@@ -428,3 +428,34 @@ fn r7339_03_outage_and_recovery() {
     }
     assert_eq!(up, 200, "all are there again within seconds");
 }
+
+/// A next hop that nobody uses is forgotten when there are very many; who asks for it again, or for
+/// the one that has its place now, is led where the URI says.
+#[test]
+fn next_hops_that_were_forgotten_are_not_mixed_up() {
+    let mut bed = Bed::new();
+    let mut through = |port: u64| {
+        let proxy = Some(Proxy {
+            uri: format!("sip:192.0.2.1:{port}").into(),
+        });
+        bed.command(Command::Publish(Publish {
+            proxy,
+            ..publish(A, BODY, 600)
+        }));
+        let sent = bed.take();
+        assert_eq!(u64::from(sent.hop.addr.port()), port);
+        bed.ok(&sent, "t", 600);
+        bed.remove(A);
+        let removed = bed.take();
+        assert_eq!(removed.hop, sent.hop);
+        bed.respond(&removed, 200, "SIP-ETag: t\r\nExpires: 0\r\n");
+        assert!(!bed.holds(A));
+        bed.take_all();
+    };
+    for port in 6000..7200 {
+        through(port);
+        for before in 1..4 {
+            through(port.saturating_sub(before).max(6000));
+        }
+    }
+}

@@ -441,3 +441,59 @@ fn r5839_01_no_stale_tag() {
         assert_eq!(refresh.header("Suppress-If-Match"), None, "{case}");
     }
 }
+
+/// The state of one presentity is found in the subscriptions to it and in all lists of which it is
+/// a member, however it is written; not in lists that are over.
+#[test]
+fn a_state_is_found_in_its_own_subscription_and_in_its_lists() {
+    let (mut bed, sent) = listed();
+    let mut subscribed = |presentity: &str| {
+        let command = Subscribe {
+            name: SubscriptionName {
+                presentity: presentity.into(),
+                ..subscription("presence")
+            },
+            ..subscribe("presence", EVER)
+        };
+        bed.command(Command::Subscribe(command));
+        let sent = bed.take();
+        bed.respond(&sent, 200, "Expires: 600\r\n");
+        sent
+    };
+    let single = subscribed("sip:b@d");
+    let other = subscribed("sip:x@d");
+    let second = subscribed("sip:list@d");
+    for sent in [&single, &other] {
+        let notify = Notify::new(sent, "n", 1, "active;expires=600").pidf(OPEN);
+        assert_eq!(bed.notify(&notify), 200);
+    }
+    let entries: &[Entry<'_>] = &[("sip:%62@D", "active", Some("closed"))];
+    assert_eq!(bed.notify(&list(&second, 1, 0, true, entries)), 200);
+    let found = |bed: &Bed, uri: &str| -> Vec<String> {
+        let states = bed.agent.states(Some(uri));
+        states
+            .iter()
+            .map(|state| state.name.presentity.to_string())
+            .collect()
+    };
+    let (a, b, x, l) = ("sip:a@example.com", "sip:b@d", "sip:x@d", "sip:list@d");
+    assert_eq!(found(&bed, "sip:b@d"), [a, b, l]);
+    assert_eq!(found(&bed, "sip:b@D;unknown=1"), [a, b, l]);
+    assert_eq!(found(&bed, x), [x]);
+    assert_eq!(found(&bed, a), [a, a, a], "a list by its own URI: all of it");
+    assert!(found(&bed, "sip:nobody@d").is_empty() && found(&bed, "no uri").is_empty());
+    assert_eq!(bed.agent.states(None).len(), 6);
+    bed.end(&sent, "n", 9, "rejected");
+    bed.unsubscribe("presence");
+    assert!(!bed.subscribed_to("presence"));
+    assert_eq!(found(&bed, "sip:b@d"), [b, l]);
+    // Its place is another's now, who is no list.
+    let next = bed.subscribe("presence", EVER).1;
+    bed.respond(&next, 200, "Expires: 600\r\n");
+    assert_eq!(
+        bed.notify(&Notify::new(&next, "m", 1, "active;expires=600").pidf(OPEN)),
+        200
+    );
+    assert_eq!(found(&bed, "sip:b@d"), [b, l]);
+    assert_eq!(found(&bed, a), [a]);
+}

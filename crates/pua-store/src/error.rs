@@ -56,7 +56,9 @@ impl Trouble {
     pub const fn hint(self) -> &'static str {
         match self {
             Trouble::Owned => "stop the other daemon, or give this one a database of its own (store.url)",
-            Trouble::Fenced => "only one daemon may use a database; this one has to be restarted",
+            Trouble::Fenced => {
+                "only one daemon may use a database, and this one ends; see who runs the other (its process is in the file's table `owner`)"
+            }
             Trouble::Newer => "use the version of pua that wrote it, or a later one",
             Trouble::Foreign => "name another file in store.url",
             Trouble::Full => "make room on the disk; what could not be written is written then",

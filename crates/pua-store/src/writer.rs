@@ -294,6 +294,19 @@ impl Writer {
         })
     }
 
+    /// Why it will never be written again: another daemon has become its owner.
+    #[must_use]
+    pub fn taken_over(&self) -> Option<Error> {
+        if !self.shared.failed.load(Ordering::Acquire) {
+            return None;
+        }
+        let failure = self.shared.failure();
+        failure
+            .as_ref()
+            .filter(|error| error.trouble == Trouble::Fenced)
+            .cloned()
+    }
+
     /// How long the commit under way has taken; zero if none is.
     #[must_use]
     pub fn busy_for(&self) -> Duration {

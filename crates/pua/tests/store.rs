@@ -302,6 +302,51 @@ fn a_second_daemon_on_the_same_store_is_refused() {
     std::fs::remove_dir_all(other).unwrap();
 }
 
+/// Its state is the other one's: it ends, tells whoever asks, and sends nothing more.
+#[test]
+fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "[publish]\non_stop = \"remove\"");
+    let mut daemon = Daemon::start_in(directory, &text);
+    publish(&daemon, &server, "alice", "tag1");
+    // Somebody has tidied up: the next daemon locks another file.
+    std::fs::remove_file(daemon.path("pua.db.lock")).unwrap();
+    let (other, elsewhere) = (common::directory(), Server::start());
+    let url = format!("sqlite:{}", daemon.path("pua.db").display());
+    let text = configuration(&other, elsewhere.address(), "").replace("memory:", &url);
+    let other = Daemon::start_in(other, &text);
+    assert_eq!(listed(&other).len(), 1);
+
+    let answer = publish(&daemon, &server, "bob", "tag2");
+    assert_eq!(answer["error"]["code"], 503, "{answer}");
+    assert!(
+        answer.to_string().contains("another daemon has taken"),
+        "{answer}"
+    );
+    assert_eq!(daemon.wait(), Some(1));
+    // All that it has sent is here: bob's request, perhaps more than once.
+    server.udp.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 65_536];
+    while let Ok(count) = server.udp.recv(&mut buffer) {
+        let text = String::from_utf8_lossy(&buffer[..count]);
+        assert!(
+            text.contains("sip:bob@") && text.contains("Expires: 600"),
+            "{text}"
+        );
+    }
+    let granting = Granting::start(&elsewhere);
+    let answer = other.call("pua_publish", presence("carol", "<presence/>"));
+    drop(granting);
+    assert!(answer["result"].is_object(), "{answer}");
+    let mut held: Vec<String> = listed(&other)
+        .iter()
+        .map(|held| held["presentity"].to_string())
+        .collect();
+    held.sort_unstable();
+    assert_eq!(held, ["\"sip:alice@example.com\"", "\"sip:carol@example.com\""]);
+}
+
 #[test]
 fn a_store_that_cannot_be_used_is_told_with_what_to_do() {
     let server = Server::start();

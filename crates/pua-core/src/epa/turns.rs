@@ -13,13 +13,9 @@ use super::presentity::UnderWay;
 use super::{Epa, ticket};
 use crate::bucket::Gate;
 use crate::core::Core;
-use crate::owner::{Owner, Role};
+use crate::owner::{Owner, Ready, Role};
 use crate::paced::Lane;
 use crate::publication::{Cause, State};
-
-/// A request that has been on its way for so long, and sent again meanwhile, is given up for lost:
-/// it counts in the window no more, so that a few that a server never answers stop nobody else.
-const LOST: std::time::Duration = std::time::Duration::from_secs(4);
 
 impl Epa {
     /// Lets a publication wait for its turn; what we do by ourselves also for the paced rate.
@@ -81,8 +77,12 @@ impl Epa {
                 return false;
             };
             if next_hop.window.has_room()
-                && let Some(slot) = next_hop.ready.pop_front()
+                && let Some(ready) = next_hop.ready.front().copied()
             {
+                let Ready::Presentity(slot) = ready else {
+                    return true;
+                };
+                next_hop.ready.pop_front();
                 if let Some(turn) = self.presentities.turn(slot) {
                     turn.waits = false;
                 }
@@ -185,7 +185,7 @@ impl Epa {
                 && !next_hop.window.has_room()
             {
                 turn.waits = true;
-                next_hop.ready.push_back(slot);
+                next_hop.ready.push_back(Ready::Presentity(slot));
                 return;
             }
             let waits = queued.is_some();
@@ -253,7 +253,7 @@ impl Epa {
             Some(hop) => {
                 if let Some(next_hop) = core.hops.get(hop) {
                     turn.waits = true;
-                    next_hop.ready.push_back(slot);
+                    next_hop.ready.push_back(Ready::Presentity(slot));
                 }
                 core.hops.wake(hop);
             }
@@ -301,13 +301,11 @@ impl Epa {
             return;
         };
         let Some(hop) = under_way.counts_at else { return };
-        if let Some(next_hop) = core.hops.get(hop) {
-            next_hop.window.fell_behind(now, sent_at);
-            if now.saturating_duration_since(sent_at) >= LOST {
-                under_way.counts_at = None;
-                next_hop.window.leave();
-                core.hops.wake(hop);
-            }
+        if let Some(next_hop) = core.hops.get(hop)
+            && next_hop.window.sent_again(now, sent_at)
+        {
+            under_way.counts_at = None;
+            core.hops.wake(hop);
         }
     }
 }

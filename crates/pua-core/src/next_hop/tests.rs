@@ -298,6 +298,6 @@ fn what_is_about_to_be_lost_is_held_back_by_the_window() {
     assert_eq!(hop.gate(now, Lane::Ending), Gate::Full);
     hop.window.leave();
     assert_eq!(hop.gate(now, Lane::Ending), Gate::Open);
-    hop.ready.push_back(0);
+    hop.ready.push_back(crate::owner::Ready::Presentity(0));
     assert_eq!(hop.gate(now, Lane::Ending), Gate::Full);
 }

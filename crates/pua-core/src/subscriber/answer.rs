@@ -40,6 +40,15 @@ impl Subscriber {
         };
         let (index, dialog) = (exchange.subscription, exchange.dialog);
         let verdict = Verdict::of(status.code);
+        if let Some(state) = core.hops.get(next_hop) {
+            match verdict {
+                Verdict::ServerUnavailable => state.window.fell_behind(now, exchange.sent_at),
+                _ => {
+                    let trip = now.saturating_duration_since(exchange.sent_at);
+                    state.window.answered(trip, core.config.timers.t1);
+                }
+            }
+        }
         // Any answer but 503 shows that the server is there.
         if verdict != Verdict::ServerUnavailable
             && core
@@ -282,7 +291,7 @@ impl Subscriber {
         for index in waiting {
             self.enqueue(now, core, index, crate::publication::Cause::Ourselves);
         }
-        self.pump(now, core, next_hop);
+        core.hops.wake(next_hop);
     }
 }
 

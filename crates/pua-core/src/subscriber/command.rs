@@ -136,6 +136,7 @@ impl Subscriber {
             core.hops
                 .leave(std::mem::replace(&mut subscription.next_hop, next_hop));
             Arc::make_mut(&mut subscription.intent.extras).proxy = Some(proxy.clone());
+            subscription.leaves_queue();
         }
         subscription.intent.desire = desire;
         subscription.intent.revision = subscription.intent.revision.wrapping_add(1);
@@ -301,7 +302,10 @@ impl Subscriber {
                     self.enqueue(now, core, index, Cause::Ourselves);
                 }
                 // It may stand in the queue of a hop that is not its own any more.
-                State::Queued { .. } => self.enqueue(now, core, index, Cause::Ourselves),
+                State::Queued { cause } => {
+                    subscription.leaves_queue();
+                    self.enqueue(now, core, index, cause);
+                }
                 _ => {}
             }
         }

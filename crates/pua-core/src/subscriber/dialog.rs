@@ -182,16 +182,27 @@ impl Subscriber {
 
 /// The next hop of requests in a dialog: where the route set or the target leads (R6665-67), else
 /// `own`, that of the first SUBSCRIBE.
-pub(super) fn dialog_hop(now: Instant, core: &mut Core, own: u32, target: &str, routes: &[Box<str>]) -> u32 {
-    let through_proxy = core.config.subscribe.dialogs_through_proxy && routes.is_empty();
-    let to = first_hop(target, routes)
-        .filter(|_| !through_proxy)
-        .and_then(|uri| destination(&uri).ok());
-    match to {
-        Some(to) => {
-            let pacing = core.config.pacing.clone();
-            core.hops.join(now, to, None, &pacing)
-        }
-        None => core.hops.join_again(own),
+pub(super) fn dialog_hop(
+    now: Instant,
+    core: &mut Core,
+    own: u32,
+    target: &Arc<str>,
+    routes: &[Box<str>],
+) -> u32 {
+    let direct = routes.is_empty();
+    if direct && core.config.subscribe.dialogs_through_proxy {
+        return core.hops.join_again(own);
     }
+    if direct && let Some(known) = core.hops.join_led(target, false) {
+        return known;
+    }
+    let Some(to) = first_hop(target, routes).and_then(|uri| destination(&uri).ok()) else {
+        return core.hops.join_again(own);
+    };
+    let pacing = core.config.pacing.clone();
+    let hop = core.hops.join(now, to, None, &pacing);
+    if direct {
+        core.hops.leads(target, false, hop);
+    }
+    hop
 }

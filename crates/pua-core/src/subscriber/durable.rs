@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sip_wire::{EntityTag, NameAddr, Uri};
+use sip_wire::{NameAddr, Uri};
 
 use super::Subscriber;
 use super::command::usable;
@@ -82,7 +82,6 @@ impl Subscriber {
                 remote_cseq: dialog.remote_cseq,
                 active: dialog.active,
                 expires_at: self.epoch.instant(dialog.expires_at),
-                etag: dialog.etag().map(Box::from),
             })
             .collect()
     }
@@ -160,7 +159,7 @@ impl Subscriber {
             let twice = dialogs
                 .iter()
                 .any(|dialog| dialog.remote_tag == record.remote_tag);
-            if !is_sound(&record) || twice || dialogs.len() >= most {
+            if !is_sound(core, &record) || twice || dialogs.len() >= most {
                 continue;
             }
             dialogs.push(self.taken_up(now, core, index, record));
@@ -191,7 +190,6 @@ impl Subscriber {
         let expires_at = self.epoch.moment(record.expires_at);
         let refresh_at = now + first_refresh(left, core.random.fraction());
         let mut dialog = Dialog::new(id, record.remote_tag, target, record.routes, next_hop, expires_at);
-        dialog.set_etag(record.etag.as_deref());
         dialog.cseq = record.cseq.saturating_add(AHEAD);
         dialog.remote_cseq = record.remote_cseq;
         dialog.active = record.active;
@@ -236,25 +234,29 @@ fn first_refresh(left: Duration, fraction: f64) -> Duration {
 
 /// Whether what the store has can be a dialog of ours: it was written by us, but a disk is no
 /// friend.
-fn is_sound(record: &DialogRecord) -> bool {
+fn is_sound(core: &Core, record: &DialogRecord) -> bool {
     is_tag(&record.remote_tag)
         && record.cseq < LAST_CSEQ - 2 * AHEAD
         && record.routes.len() <= ROUTES
-        && Uri::parse(&record.target).is_ok_and(|uri| uri.is_sip())
+        && (core.hops.is_known_to_lead(&record.target)
+            || Uri::parse(&record.target).is_ok_and(|uri| uri.is_sip()))
         && record
             .routes
             .iter()
             .all(|route| NameAddr::parse(route.as_bytes()).is_ok_and(|router| router.uri().is_ok()))
-        && record
-            .etag
-            .as_ref()
-            .is_none_or(|etag| EntityTag::parse(etag.as_bytes()).is_some())
 }
 
 /// Whether it is a tag that a NOTIFY can have had; some have none.
 fn is_tag(tag: &str) -> bool {
+    // Most are made of these, and need no parser.
+    if tag
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+    {
+        return true;
+    }
     let row = format!("<sip:a>;tag={tag}");
-    tag.is_empty() || NameAddr::parse(row.as_bytes()).is_ok_and(|party| party.tag() == Some(tag))
+    NameAddr::parse(row.as_bytes()).is_ok_and(|party| party.tag() == Some(tag))
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::next_hop::Selection;
-use crate::output::{Output, Unreachable};
-use crate::owner::{Owner, next_serial};
-use crate::passage::{GoOn, Passage};
+use crate::output::{FailureOrigin, Output, Unreachable};
+use crate::owner::Owner;
+use crate::passage::GoOn;
 use crate::publication::{Cause, Desire};
 use crate::request::{DATAGRAM, next_cseq};
 use crate::uas::CONTACT_USER;
@@ -47,7 +47,7 @@ impl Subscriber {
         }
         subscription.identity = identity;
         subscription.cseq = 0;
-        let exchange = self.open(now, index, None, Operation::Subscribe);
+        let exchange = self.open(now, core, index, None, Operation::Subscribe);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
             exchange.expires = expires;
@@ -74,7 +74,7 @@ impl Subscriber {
         let Doing::Queued { operation, .. } = dialog.doing else {
             return;
         };
-        let exchange = self.open(now, index, Some(id), operation);
+        let exchange = self.open(now, core, index, Some(id), operation);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
             exchange.expires = expires;
@@ -92,23 +92,6 @@ impl Subscriber {
             };
         }
         self.attempt(now, core, exchange, None);
-    }
-
-    fn open(&mut self, now: Instant, subscription: u32, dialog: Option<u64>, operation: Operation) -> u32 {
-        let serial = self.next_serial;
-        self.next_serial = next_serial(serial);
-        self.exchanges.insert(Box::new(Exchange {
-            serial,
-            subscription,
-            dialog,
-            operation,
-            expires: 0,
-            sent_at: now,
-            sent: false,
-            told_until: None,
-            numbered: false,
-            passage: Passage::default(),
-        })) as u32
     }
 
     /// The next request of an exchange leaves: the next CSeq number, unless it is the same once
@@ -185,7 +168,7 @@ impl Subscriber {
     }
 
     /// The next hop of an exchange when it is not redirected.
-    fn own_hop(&self, exchange: &Exchange) -> Option<u32> {
+    pub(super) fn own_hop(&self, exchange: &Exchange) -> Option<u32> {
         let subscription = self.subscriptions.get(exchange.subscription as usize)?;
         match exchange.dialog {
             None => Some(subscription.next_hop),
@@ -397,6 +380,11 @@ impl Subscriber {
         };
         let index = exchange.subscription;
         exchange.passage.unanswered(now, core, next_hop, hop);
+        if failure.origin == FailureOrigin::Timeout
+            && let Some(next_hop) = core.hops.get(next_hop)
+        {
+            next_hop.window.fell_behind(now, exchange.sent_at);
+        }
         self.attempt(now, core, owner.index, Some(failure));
         self.arm(index);
     }

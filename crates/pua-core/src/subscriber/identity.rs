@@ -1,6 +1,5 @@
 //! Call-ID and our tag of a set of dialogs, as numbers: a quarter of what their texts take.
 
-use std::fmt;
 use std::sync::Arc;
 
 /// What tells the dialogs of one first SUBSCRIBE from all others (RFC 6665 §4.4.1): the Call-ID,
@@ -39,17 +38,24 @@ impl SetIdentity {
 
     /// From the texts; `None` unless they are what this gives.
     pub(super) fn parse(call_id: &str, from_tag: &str) -> Option<SetIdentity> {
-        let call = u128::from_str_radix(call_id, 16).ok()?;
-        let slot = u8::from_str_radix(from_tag.get(..2)?, 16).ok()?;
-        let tag = u64::from_str_radix(from_tag.get(2..18)?, 16).ok()?;
-        let index = index_of(from_tag)?;
-        let identity = SetIdentity::new(call, slot, tag, index);
-        identity.is(call_id, from_tag).then_some(identity)
+        let (high, low) = call_id.split_at_checked(16)?;
+        let (slot, rest) = from_tag.split_at_checked(2)?;
+        let (tag, index) = rest.split_at_checked(16)?;
+        if index.len() > 1 && index.starts_with('0') {
+            return None;
+        }
+        Some(SetIdentity {
+            call: [number(high, 16)?, number(low, 16)?],
+            tag: number(tag, 16)?,
+            index: u32::try_from(number(index, index.len())?).ok()?,
+            slot: u8::try_from(number(slot, 2)?).ok()?,
+            there: true,
+        })
     }
 
     /// Whether it has these texts.
     pub(super) fn is(&self, call_id: &str, from_tag: &str) -> bool {
-        self.there && same(self.call(), call_id) && same(self.tag(), from_tag)
+        self.there && SetIdentity::parse(call_id, from_tag) == Some(*self)
     }
 
     /// The random bits of the tag.
@@ -57,47 +63,52 @@ impl SetIdentity {
         self.tag
     }
 
-    fn call(&self) -> CallId<'_> {
-        CallId(self)
-    }
-
-    fn tag(&self) -> Tag<'_> {
-        Tag(self)
-    }
-
     /// The Call-ID; empty if there is none.
     pub(super) fn call_id(&self) -> Arc<str> {
-        match self.there {
-            true => Arc::from(self.call().to_string()),
-            false => Arc::from(""),
+        let mut text = String::with_capacity(32);
+        if self.there {
+            for half in self.call {
+                write(half, 16, &mut text);
+            }
         }
+        Arc::from(text)
     }
 
     /// Our tag; empty if there is none.
     pub(super) fn own_tag(&self) -> Arc<str> {
-        match self.there {
-            true => Arc::from(self.tag().to_string()),
-            false => Arc::from(""),
+        let mut text = String::with_capacity(26);
+        if self.there {
+            write(u64::from(self.slot), 2, &mut text);
+            write(self.tag, 16, &mut text);
+            let digits = (u32::BITS - self.index.leading_zeros()).div_ceil(4).max(1);
+            write(u64::from(self.index), digits, &mut text);
         }
+        Arc::from(text)
     }
 }
 
-struct CallId<'i>(&'i SetIdentity);
-
-impl fmt::Display for CallId<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [high, low] = self.0.call;
-        write!(f, "{high:016x}{low:016x}")
+/// Writes the last digits of a number: each refresh writes both texts, and `format!` costs ten
+/// times as much.
+fn write(number: u64, digits: u32, text: &mut String) {
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) & 15;
+        text.push(char::from_digit(digit as u32, 16).unwrap_or('0'));
     }
 }
 
-struct Tag<'i>(&'i SetIdentity);
-
-impl fmt::Display for Tag<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SetIdentity { tag, index, slot, .. } = self.0;
-        write!(f, "{slot:02x}{tag:016x}{index:x}")
+/// A number that is written in so many digits, as [`write()`] does it.
+fn number(text: &str, digits: usize) -> Option<u64> {
+    if text.len() != digits || digits == 0 || digits > 16 {
+        return None;
     }
+    text.bytes().try_fold(0, |number, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some((number << 4) | u64::from(digit))
+    })
 }
 
 /// The number in a tag; that the tag is ours is for the caller to see.
@@ -108,19 +119,6 @@ pub(super) fn index_of(tag: &str) -> Option<u32> {
 /// The random bits in a tag.
 pub(super) fn bits_of(tag: &str) -> Option<u64> {
     u64::from_str_radix(tag.get(2..18)?, 16).ok()
-}
-
-/// Whether a text is this, without making it.
-fn same(value: impl fmt::Display, text: &str) -> bool {
-    struct Rest<'t>(&'t str);
-    impl fmt::Write for Rest<'_> {
-        fn write_str(&mut self, part: &str) -> fmt::Result {
-            self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
-            Ok(())
-        }
-    }
-    let mut rest = Rest(text);
-    fmt::write(&mut rest, format_args!("{value}")).is_ok() && rest.0.is_empty()
 }
 
 #[cfg(test)]
@@ -154,7 +152,13 @@ mod tests {
     fn other_texts() {
         let identity = SetIdentity::new(0xabc, 0, 0xdef, 1);
         let (call_id, from_tag) = (identity.call_id(), identity.own_tag());
-        for other in ["", "abc", &call_id.to_uppercase(), &call_id.replacen('0', "+", 1)] {
+        for other in [
+            "",
+            "abc",
+            "\u{e9}",
+            &call_id.to_uppercase(),
+            &call_id.replacen('0', "+", 1),
+        ] {
             assert!(SetIdentity::parse(other, &from_tag).is_none(), "{other}");
         }
         for other in [
@@ -162,6 +166,8 @@ mod tests {
             "00",
             &from_tag.to_uppercase(),
             &format!("{}01", &from_tag[..18]),
+            &from_tag[..18],
+            &format!("{}100000000", &from_tag[..18]),
         ] {
             assert!(SetIdentity::parse(&call_id, other).is_none(), "{other}");
         }

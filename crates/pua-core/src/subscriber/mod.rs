@@ -19,26 +19,25 @@ mod shared;
 mod subscription;
 mod table;
 mod told;
+mod turns;
 mod usage;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use sip_transaction::DueTimes;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::bucket::Gate;
 use crate::command::CommandId;
 use crate::core::Core;
 use crate::epoch::Epoch;
-use crate::owner::{Owner, Role, Ticket};
-use crate::paced::Lane;
+use crate::owner::{Owner, Role};
 use crate::publication::{Cause, Desire};
 use settle::{Ended, OVERSHOOT};
 use shared::Shared;
-use subscription::{Exchange, Operation, State, Subscription};
+use subscription::{Exchange, Operation, State};
 use table::Subscriptions;
 use usage::Doing;
 
@@ -71,6 +70,8 @@ pub(crate) struct Subscriber {
     /// Which subscription the random bits of a tag of an earlier life lead to: the number in it is
     /// of that life.
     restored: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// Those that have brought a list: it tells of others than its own presentity.
+    lists: BTreeSet<u32>,
     shared: Shared,
     exchanges: Slab<Box<Exchange>>,
     waiters: Slab<Waiter>,
@@ -103,6 +104,7 @@ impl Subscriber {
             subscriptions: Subscriptions::default(),
             due: DueTimes::new(now),
             restored: HashMap::default(),
+            lists: BTreeSet::new(),
             shared: Shared::new(),
             exchanges: Slab::new(),
             waiters: Slab::new(),
@@ -228,172 +230,10 @@ impl Subscriber {
         }
     }
 
-    /// Has the first SUBSCRIBE of a new set of dialogs sent: at once for an application, else at
-    /// the paced rate.
-    fn enqueue(&mut self, now: Instant, core: &mut Core, index: u32, cause: Cause) {
-        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return;
-        };
-        subscription.state = State::Queued { cause };
-        let (hop, key) = (subscription.next_hop, subscription.key);
-        match cause {
-            Cause::Application => self.begin(now, core, index),
-            Cause::Ourselves => self.take_ticket(now, core, hop, index, key, now),
-        }
-        self.arm(index);
-    }
-
-    /// Has a SUBSCRIBE sent in a dialog.
-    fn ask(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        id: u64,
-        operation: Operation,
-        cause: Cause,
-    ) {
-        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
-            return;
-        };
-        let key = subscription.key;
-        let Some(dialog) = subscription.dialog(id) else {
-            return;
-        };
-        match dialog.doing {
-            // One at a time in a dialog; what is wanted is looked at again when it is over.
-            Doing::Requesting { .. } => return,
-            Doing::NotifyWait {
-                operation: Operation::Unsubscribe,
-                ..
-            } => return,
-            _ if operation == Operation::Refresh && dialog.hold().is_some_and(|hold| hold > now) => {
-                // The notifier's own time (R6665-52).
-                dialog.refresh_at = dialog.hold().map(|hold| self.epoch.moment(hold));
-                dialog.doing = Doing::Resting;
-                self.arm(index);
-                return;
-            }
-            Doing::Queued { cause: queued, .. } if queued == cause && cause == Cause::Ourselves => {
-                dialog.doing = Doing::Queued { operation, cause };
-                return;
-            }
-            _ => {}
-        }
-        dialog.doing = Doing::Queued { operation, cause };
-        let (hop, end) = (dialog.next_hop, self.epoch.instant(dialog.expires_at));
-        match cause {
-            Cause::Application => self.begin_in_dialog(now, core, index, id),
-            Cause::Ourselves => self.take_ticket(now, core, hop, index, key, end),
-        }
-        self.arm(index);
-    }
-
-    /// `end`: when the notifier ends what there is.
-    fn take_ticket(&mut self, now: Instant, core: &mut Core, hop: u32, index: u32, key: u64, end: Instant) {
-        if let Some(next_hop) = core.hops.get(hop) {
-            let ticket = Ticket {
-                role: Role::Subscriber,
-                index,
-                key: key as u32,
-            };
-            next_hop.paced.push(now, Lane::Ending, end, ticket);
-        }
-        self.pump(now, core, hop);
-    }
-
-    /// Lets those who wait for the paced rate of a next hop go on, as far as it allows.
-    fn pump(&mut self, now: Instant, core: &mut Core, hop: u32) {
-        if self.pump_own(now, core, hop) {
-            core.hops.wake_at(hop, now);
-        }
-    }
-
-    /// The same as far as the queue holds subscriptions: `true` when a publication is next.
-    pub(crate) fn pump_own(&mut self, now: Instant, core: &mut Core, hop: u32) -> bool {
-        loop {
-            let Some(next_hop) = core.hops.get(hop) else {
-                return false;
-            };
-            let Some(lane) = next_hop.lane(now) else {
-                return false;
-            };
-            let Some(ticket) = next_hop.paced.front(lane) else {
-                return false;
-            };
-            if ticket.role != Role::Subscriber {
-                return true;
-            }
-            let index = ticket.index;
-            let next = self
-                .subscriptions
-                .get(index as usize)
-                .filter(|subscription| subscription.key as u32 == ticket.key)
-                .and_then(|subscription| waits_for(subscription, hop));
-            if next.is_some() {
-                match next_hop.gate(now, lane) {
-                    Gate::Open => {}
-                    Gate::Full => return false,
-                    Gate::ClosedUntil(at) => {
-                        core.hops.wake_at(hop, at);
-                        return false;
-                    }
-                }
-            }
-            next_hop.paced.pop_front(lane);
-            match next {
-                Some(Waits::First) => self.begin(now, core, index),
-                Some(Waits::Dialog(id)) => self.begin_in_dialog(now, core, index, id),
-                None => continue,
-            }
-            self.arm(index);
-        }
-    }
-
     fn exchange(&mut self, owner: Owner) -> Option<&mut Exchange> {
         self.exchanges
             .get_mut(owner.index as usize)
             .map(|exchange| &mut **exchange)
             .filter(|exchange| exchange.serial == owner.serial)
     }
-
-    /// Ends an exchange; nothing that still comes for it is listened to.
-    fn drop_exchange(&mut self, core: &mut Core, exchange: u32) -> Option<Box<Exchange>> {
-        let mut exchange = self.exchanges.try_remove(exchange as usize)?;
-        exchange.passage.end(core);
-        Some(exchange)
-    }
-}
-
-/// What of a subscription waits for the paced rate.
-enum Waits {
-    First,
-    Dialog(u64),
-}
-
-fn waits_for(subscription: &Subscription, hop: u32) -> Option<Waits> {
-    if subscription.next_hop == hop
-        && matches!(
-            subscription.state,
-            State::Queued {
-                cause: Cause::Ourselves
-            }
-        )
-    {
-        return Some(Waits::First);
-    }
-    subscription
-        .dialogs
-        .iter()
-        .find(|dialog| {
-            dialog.next_hop == hop
-                && matches!(
-                    dialog.doing,
-                    Doing::Queued {
-                        cause: Cause::Ourselves,
-                        ..
-                    }
-                )
-        })
-        .map(|dialog| Waits::Dialog(dialog.id))
 }

@@ -234,6 +234,7 @@ impl Subscriber {
                     {
                         exchange.numbered = false;
                     }
+                    self.moves(now, core, index, id);
                 }
             }
         }

@@ -256,6 +256,7 @@ impl Subscriber {
             return;
         };
         self.due.clear(index);
+        self.lists.remove(&index);
         let dialogs = subscription.dialogs.take();
         let requesting = dialogs.iter().filter_map(|dialog| match dialog.doing {
             Doing::Requesting { exchange, .. } => Some(exchange),

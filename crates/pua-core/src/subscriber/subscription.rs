@@ -87,6 +87,8 @@ pub(super) struct Exchange {
     /// The dialog usage it is sent in.
     pub(super) dialog: Option<u64>,
     pub(super) operation: Operation,
+    /// The next hop in whose window it counts; `None`: it is given up for lost there.
+    pub(super) counts_at: Option<u32>,
     /// The Expires asked for, in seconds.
     pub(super) expires: u32,
     /// When the first copy of the latest request was sent.
@@ -263,6 +265,13 @@ impl Subscription {
         self.last_code = code;
         self.last_at = Some(now);
         self.reason = (**reason != *reason_phrase(code)).then(|| reason.clone());
+    }
+
+    /// The place that it may have in a queue is worth nothing any more.
+    pub(super) fn leaves_queue(&mut self) {
+        if matches!(self.state, State::Queued { .. }) {
+            self.state = State::Over;
+        }
     }
 
     /// When the application wants it to end.

@@ -119,6 +119,9 @@ impl Subscriber {
         }
         taken.list = dialog.told.state.list_uri().is_some();
         dialog.told.state.rest();
+        if taken.list {
+            self.lists.insert(index);
+        }
         taken
     }
 }

@@ -3,8 +3,9 @@
 use sip_wire::Uri;
 
 use super::Subscriber;
-use super::outcome::{known_states, state_of};
+use super::outcome::state_of;
 use super::subscription::{State, Subscription};
+use super::told::resource_states;
 use super::usage::Told;
 use crate::command::SubscriptionName;
 use crate::core::Core;
@@ -99,31 +100,29 @@ impl Subscriber {
             .map(|subscription| self.view(core, subscription))
     }
 
-    /// What is known of the state of a presentity, or of all.
+    /// What is known of the state of a presentity, or of all. For one, only the subscriptions to
+    /// it and the lists are looked at.
     pub(crate) fn states(&self, presentity: Option<&str>) -> Vec<StateView> {
-        let wanted = match presentity {
-            None => None,
-            Some(presentity) => match Uri::parse(presentity) {
-                Ok(uri) => Some(uri.key()),
-                Err(_) => return Vec::new(),
-            },
+        let Some(presentity) = presentity else {
+            let all = self.subscriptions.iter();
+            return all
+                .flat_map(|(_, subscription)| self.told_by(subscription, None))
+                .collect();
         };
-        let is_wanted = |resource: &str| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| Uri::parse(resource).is_ok_and(|uri| uri.key() == *wanted))
+        let Ok(wanted) = Uri::parse(presentity).map(|uri| uri.key()) else {
+            return Vec::new();
         };
+        let own = self.of(presentity);
+        let lists = self.lists.iter().map(|index| *index as usize);
+        let mut indices: Vec<usize> = own.iter().copied().chain(lists).collect();
+        indices.sort_unstable();
+        indices.dedup();
         let mut all = Vec::new();
-        for (_, subscription) in self.subscriptions.iter() {
-            // Members of a list have other URIs than it.
-            let own = is_wanted(&subscription.name.presentity);
-            let list = told(subscription).any(|(_, told)| told.state.list_uri().is_some());
-            if own || list {
-                all.extend(
-                    self.told_by(subscription)
-                        .into_iter()
-                        .filter(|view| own || is_wanted(&view.state.resource)),
-                );
+        for index in indices {
+            if let Some(subscription) = self.subscriptions.get(index) {
+                // Of a list that is asked for by its own URI everything.
+                let member = own.binary_search(&index).is_err().then_some(wanted.as_str());
+                all.extend(self.told_by(subscription, member));
             }
         }
         all
@@ -135,17 +134,34 @@ impl Subscriber {
             .ok()
             .and_then(|uri| self.find(&uri.key(), name))
             .and_then(|index| self.subscriptions.get(index as usize))
-            .map(|subscription| self.told_by(subscription))
+            .map(|subscription| self.told_by(subscription, None))
             .unwrap_or_default()
     }
 
-    fn told_by(&self, subscription: &Subscription) -> Vec<StateView> {
+    /// What a subscription has brought; of a list only what is told of the member with this
+    /// canonical URI, if one is named.
+    fn told_by(&self, subscription: &Subscription, member: Option<&str>) -> Vec<StateView> {
         if subscription.intent.fetch {
             return Vec::new();
         }
         let mut all = Vec::new();
         for (dialog, told) in told(subscription) {
-            for state in known_states(self.epoch, subscription, told) {
+            let Some(at) = told.at else { continue };
+            // No document is read but those that are asked for.
+            let only: Option<Vec<usize>> = member.map(|wanted| {
+                let is_wanted = |uri: &str| Uri::parse(uri).is_ok_and(|uri| uri.key() == wanted);
+                let members = told.state.members().enumerate();
+                members
+                    .filter(|(_, member)| is_wanted(&member.uri))
+                    .map(|(position, _)| position)
+                    .collect()
+            });
+            if only.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            let presentity = &subscription.name.presentity;
+            let at = self.epoch.instant(at);
+            for state in resource_states(presentity, &told.state, at, only.as_deref()) {
                 all.push(StateView {
                     name: subscription.name.clone(),
                     dialog,

@@ -10,6 +10,7 @@ mod care;
 mod checkpoint;
 mod lock;
 mod publications;
+mod room;
 mod schema;
 mod subscriptions;
 
@@ -61,6 +62,7 @@ impl Sqlite {
         let name = path.display().to_string();
         let lock = lock::Lock::take(&path)?;
         make(&path, &name)?;
+        room::to_open(&path).map_err(|error| of_system(&name, &error))?;
         let connection = connect(&path, &name)?;
         let sql = |error: rusqlite::Error| failure(&name, &error);
         // Before anything is changed: a file that is not ours stays as it is.
@@ -91,6 +93,7 @@ impl Sqlite {
                 "the store's tables were brought up to date"
             );
         }
+        room::of_index(&path);
         Ok(Sqlite {
             connection,
             path,

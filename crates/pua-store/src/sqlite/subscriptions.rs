@@ -15,12 +15,13 @@ use crate::intern::Intern;
 
 const PUT: &str = "REPLACE INTO wanted (key, presentity, watcher, package, id, headers, proxy, members,
     until_ms, clock) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+// The column `etag` is of an earlier version, which wrote it and made nothing of it.
 const DIALOG: &str = "REPLACE INTO dialog (subscription, n, call_id, from_tag, remote_tag, target, routes,
-    cseq, remote_cseq, active, expires_ms, clock, etag)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    cseq, remote_cseq, active, expires_ms, clock)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const LOAD: &str = "SELECT w.key, w.presentity, w.watcher, w.package, w.id, w.headers, w.proxy, w.members,
     w.until_ms, w.clock, d.n, d.call_id, d.from_tag, d.remote_tag, d.target, d.routes, d.cseq,
-    d.remote_cseq, d.active, d.expires_ms, d.clock, d.etag
+    d.remote_cseq, d.active, d.expires_ms, d.clock
     FROM wanted AS w LEFT JOIN dialog AS d ON d.subscription = w.key ORDER BY w.key, d.n";
 
 /// Writes a subscription with its dialog usages.
@@ -70,7 +71,6 @@ pub(super) fn dialogs(
             dialog.active,
             at(dialog.expires_at),
             clock,
-            dialog.etag.as_deref(),
         ])?;
     }
     let left = i64::try_from(dialogs.len()).unwrap_or(i64::MAX);
@@ -196,7 +196,6 @@ fn add_dialog(
         remote_cseq: row.get(17)?,
         active: row.get(18)?,
         expires_at,
-        etag: row.get_ref(21)?.as_str_or_null()?.map(Box::from),
     });
     Ok(())
 }

@@ -262,5 +262,6 @@ fn who_was_replaced_is_told_and_stays_so() {
     bed.put(1);
     bed.until("failed", Writer::is_failed);
     assert_eq!(bed.writer.failure().unwrap().trouble, Trouble::Fenced);
+    assert_eq!(bed.writer.taken_over(), bed.writer.failure());
     assert!(bed.keys().is_empty());
 }

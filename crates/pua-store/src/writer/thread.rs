@@ -189,6 +189,13 @@ impl Thread {
     fn failed(&mut self, error: Error, handed_over: usize, last_chance: bool) {
         let shared = &self.shared;
         shared.counts.failures.fetch_add(1, Ordering::Relaxed);
+        if last_chance && error.trouble == Trouble::Fenced {
+            tracing::warn!(
+                changes = handed_over,
+                "the last changes are not in the store, which is another daemon's"
+            );
+            return;
+        }
         if last_chance {
             tracing::error!(
                 reason = error.trouble.as_str(),
@@ -203,11 +210,16 @@ impl Thread {
         };
         let mut told = shared.failure();
         if told.as_ref().map(|told| told.trouble) != Some(error.trouble) {
-            tracing::error!(
-                reason = error.trouble.as_str(),
-                "the store cannot be written: {error}. {}. Until then commands that change something are refused; what is held goes on being refreshed",
-                error.hint()
-            );
+            let reason = error.trouble.as_str();
+            if error.trouble == Trouble::Fenced {
+                tracing::error!(reason, "the store is another daemon's: {error}. {}", error.hint());
+            } else {
+                tracing::error!(
+                    reason,
+                    "the store cannot be written: {error}. {}. Until then commands that change something are refused; what is held goes on being refreshed",
+                    error.hint()
+                );
+            }
         }
         if error.trouble == Trouble::Fenced {
             // It never becomes ours again.

@@ -206,7 +206,7 @@ pub(crate) fn publication(base: Instant) -> impl Strategy<Value = PublicationRec
 
 fn dialog(base: Instant) -> impl Strategy<Value = DialogRecord> {
     let routes = proptest::collection::vec(text().prop_map(String::into_boxed_str), 0..3);
-    let texts = (text(), text(), proptest::option::of(text()));
+    let texts = (text(), text());
     (texts, routes, any::<(u32, u32, bool)>(), instant(base)).prop_map(
         |(texts, routes, numbers, expires_at)| DialogRecord {
             remote_tag: texts.0.into(),
@@ -216,7 +216,6 @@ fn dialog(base: Instant) -> impl Strategy<Value = DialogRecord> {
             remote_cseq: numbers.1,
             active: numbers.2,
             expires_at,
-            etag: texts.2.map(String::into_boxed_str),
         },
     )
 }

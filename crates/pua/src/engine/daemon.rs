@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
-use pua_mi::{Request, Via};
+use pua_mi::{MiError, Request, Via};
 
 use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
@@ -115,7 +115,7 @@ impl Daemon {
     /// Runs until the stop is done.
     ///
     /// # Errors
-    /// The system's poller fails.
+    /// The system's poller fails; another daemon has taken the store over.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(256);
         wait_exactly();
@@ -132,6 +132,10 @@ impl Daemon {
             let now = clock::now();
             for event in &events {
                 self.on_event(now, event);
+            }
+            if let Some(error) = self.store.taken_over() {
+                self.give_way(now, &error);
+                return Err(anyhow::anyhow!("store.url: {error}\n  hint: {}", error.hint()));
             }
             self.turn(now);
             if self.is_over(now) {
@@ -426,14 +430,35 @@ impl Daemon {
                 }
             }
         }
-        for answer in self.desk.close() {
+        self.sip.flush(now);
+        self.dismiss(now, &mi::stopping());
+        true
+    }
+
+    /// What was held is another daemon's now: nothing more is sent for it, not even its end. Who
+    /// waits, or has just asked, is told so.
+    fn give_way(&mut self, now: Instant, error: &pua_store::Error) {
+        tracing::error!("ending: what was held is the other daemon's now, nothing more is sent for it");
+        self.front_stop.cancel();
+        self.read_requests(now);
+        self.read_inbox(now);
+        self.take_requests(now);
+        self.release(now);
+        let told = format!("{error}; {}", error.hint());
+        self.dismiss(now, &MiError::new(503, "Store taken over").with_data(told));
+    }
+
+    /// Answers whoever still waits.
+    fn dismiss(&mut self, now: Instant, told: &MiError) {
+        for answer in self.desk.close(told) {
             self.deliver(now, answer);
         }
-        self.sip.flush(now);
+        if let Some(replies) = &mut self.replies {
+            replies.turn(now);
+        }
         if let Some(datagrams) = &mut self.datagrams {
             datagrams.flush(now);
         }
-        true
     }
 
     /// Writes what is left, and removes the files that clients find the daemon by.

@@ -225,9 +225,13 @@ impl Kept {
             return None;
         }
         let failure = writer.failure()?;
-        Some(MiError::new(503, "Done but not stored").with_data(format!(
-            "it was done, but is not on disk: {failure}. It is kept in memory and written as soon as that can be"
-        )))
+        let told = match failure.trouble {
+            Trouble::Fenced => format!("it was done, but is not stored: {failure}"),
+            _ => format!(
+                "it was done, but is not on disk: {failure}. It is kept in memory and written as soon as that can be"
+            ),
+        };
+        Some(MiError::new(503, "Done but not stored").with_data(told))
     }
 
     /// What is told to who has no more time to wait for the disk, if that takes long.
@@ -238,6 +242,14 @@ impl Kept {
                 Some(MiError::new(503, "Done but not stored").with_data(told))
             }
             _ => None,
+        }
+    }
+
+    /// Another daemon has become the owner, and with it of all that is held.
+    pub(super) fn taken_over(&self) -> Option<pua_store::Error> {
+        match self {
+            Kept::Memory { .. } => None,
+            Kept::Database(writer) => writer.taken_over(),
         }
     }
 

@@ -189,13 +189,17 @@ impl Desk {
             .map(|mut exchange| exchange.finish())
     }
 
-    /// Answers everything that is left: the daemon ends.
-    pub(crate) fn close(&mut self) -> Vec<Outgoing> {
+    /// Answers everything that is left with this: the daemon ends.
+    pub(crate) fn close(&mut self, told: &MiError) -> Vec<Outgoing> {
         self.slots.clear();
-        let left: Vec<usize> = self.exchanges.iter().map(|(at, _)| at).collect();
-        left.into_iter()
-            .filter_map(|at| self.exchanges.try_remove(at))
-            .map(|mut exchange| exchange.finish())
+        self.exchanges
+            .drain()
+            .map(|mut exchange| {
+                for missing in exchange.replies.iter_mut().filter(|reply| reply.is_none()) {
+                    *missing = Some(Reply::Error(told.clone()));
+                }
+                exchange.finish()
+            })
             .collect()
     }
 }
@@ -205,7 +209,7 @@ impl Exchange {
         let replies: SmallVec<[Reply; 1]> = self
             .replies
             .drain(..)
-            .map(|reply| reply.unwrap_or_else(stopping))
+            .map(|reply| reply.unwrap_or_else(|| Reply::Error(stopping())))
             .collect();
         Outgoing {
             to: std::mem::replace(&mut self.to, ReplyTo::Nobody),
@@ -215,8 +219,8 @@ impl Exchange {
 }
 
 /// What is told to whoever still waits when the daemon ends.
-fn stopping() -> Reply {
-    Reply::Error(MiError::new(503, "Stopping").with_data("the daemon stops before the answer has come"))
+pub(crate) fn stopping() -> MiError {
+    MiError::new(503, "Stopping").with_data("the daemon stops before the answer has come")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod translate;
 
 pub(crate) use admin::{Admin, Group};
 pub(crate) use datagram::{DatagramError, Datagrams};
-pub(crate) use dispatch::{Desk, Order, Outgoing, ReplyTo};
+pub(crate) use dispatch::{Desk, Order, Outgoing, ReplyTo, stopping};
 pub(crate) use fifo::{Fifo, FifoError};
 pub(crate) use list::{list, show, watch_elsewhere};
 pub(crate) use reply_fifo::ReplyFifos;

@@ -116,10 +116,11 @@ fn a_batch_is_answered_together() {
 fn what_is_still_open_at_the_end_is_told_so() {
     let (mut desk, mut noted) = (Desk::default(), Noted::default());
     assert!(take(&mut desk, &mut noted, &publish(r#""id":1,"#)).is_none());
-    let left = desk.close();
+    let left = desk.close(&MiError::new(503, "Store taken over"));
     assert_eq!(left.len(), 1);
     let told: Vec<_> = left.into_iter().map(document).collect();
-    assert_eq!(told[0]["error"]["code"], 503);
+    let error = json!({"code": 503, "message": "Store taken over"});
+    assert_eq!(told[0]["error"], error);
     assert!(
         desk.settle(&Clock::read(), noted.0[0].0, outcome(200), None)
             .is_none()
