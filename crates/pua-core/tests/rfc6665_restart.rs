@@ -344,7 +344,7 @@ fn r6665_64_a_lifetime_that_ended_meanwhile_is_told() {
 #[test]
 fn r6665_64_a_broken_record_is_made_anew() {
     type Break = fn(&mut SubscriptionRecord);
-    let broken: [Break; 9] = [
+    let broken: [Break; 8] = [
         |record| record.call_id = "".into(),
         |record| record.call_id = "a b\r\nEvil: 1".into(),
         |record| record.from_tag = "xyz".into(),
@@ -353,7 +353,6 @@ fn r6665_64_a_broken_record_is_made_anew() {
         |record| record.dialogs[0].target = "sip:n@192.0.2.1\r\nEvil: 1".into(),
         |record| record.dialogs[0].routes = Box::new(["nonsense".into()]),
         |record| record.dialogs[0].cseq = u32::MAX,
-        |record| record.dialogs[0].etag = Some("a\r\nEvil: 1".into()),
     ];
     for (n, damage) in broken.iter().enumerate() {
         let mut old = Bed::new();
