@@ -10,6 +10,7 @@ use sip_transaction::{ClientTransactions, Transport};
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::failure::cleaned_reason;
 use crate::next_hop::Selection;
 use crate::next_hops::NextHops;
 use crate::output::Output;
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     former_sent_by: Vec<Arc<str>>,
     /// A buffer for headers that are written before the message.
     pub(crate) rows: Vec<u8>,
+    /// The reason phrase of the last success: the next one has the same.
+    reason: Arc<str>,
 }
 
 impl Core {
@@ -47,6 +50,7 @@ impl Core {
             sent_by: Vec::new(),
             former_sent_by: Vec::new(),
             rows: Vec::new(),
+            reason: Arc::default(),
         }
     }
 
@@ -64,9 +68,17 @@ impl Core {
         self.config = config;
     }
 
+    /// The reason phrase of a success as it may be shown.
+    pub(crate) fn reason(&mut self, code: u16, reason: &[u8]) -> Arc<str> {
+        if reason.is_empty() || self.reason.as_bytes() != reason {
+            self.reason = cleaned_reason(code, reason);
+        }
+        self.reason.clone()
+    }
+
     /// The Call-ID of the requests of the publication with this key.
-    pub(crate) fn call_id_of(&self, key: u64) -> Arc<str> {
-        Arc::from(self.random.identity_of(key).call_id())
+    pub(crate) fn call_id_of(&mut self, key: u64) -> Arc<str> {
+        Arc::from(self.random.identity(key).call_id())
     }
 
     /// `host:port` for the Via of a request that leaves by `transport` from `source`

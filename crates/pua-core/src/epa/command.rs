@@ -69,7 +69,6 @@ impl Epa {
                     None if takes_no_body(&publish.name.package) => None,
                     None => return Err(Refusal::NoDocument),
                 };
-                let document = document.as_ref();
                 let intent = Intent {
                     document: document.map(|document| HeldDocument::new(document, &mut self.interned)),
                     wanted: Wanted::Stand { until },
@@ -174,7 +173,7 @@ impl Epa {
         }
         if let Some(document) = document {
             publication.intent.document_revision = publication.intent.revision + 1;
-            publication.replace_document(HeldDocument::new(&document, &mut self.interned));
+            publication.replace_document(HeldDocument::new(document, &mut self.interned));
             publication.set_headers(headers.clone());
         } else if !headers.is_empty() {
             publication.set_headers(headers.clone());
@@ -333,7 +332,7 @@ fn takes_no_body(package: &str) -> bool {
 }
 
 /// The durable form of a publication.
-pub(super) fn record(core: &Core, publication: &Publication) -> PublicationRecord {
+pub(super) fn record(core: &mut Core, publication: &Publication) -> PublicationRecord {
     let granted = publication.granted.as_ref();
     PublicationRecord {
         key: publication.key,
