@@ -15,6 +15,7 @@ use crate::next_hop::Selection;
 use crate::next_hops::NextHops;
 use crate::output::Output;
 use crate::random::Random;
+use crate::record::Change;
 
 /// How many of our own names in Via are remembered.
 const SENT_BY: usize = 32;
@@ -76,6 +77,13 @@ impl Core {
         self.reason.clone()
     }
 
+    /// A change that outlives the daemon, if anything does.
+    pub(crate) fn persist(&mut self, change: Change) {
+        if self.config.durable {
+            self.outputs.push_back(Output::Persist(change));
+        }
+    }
+
     /// The Call-ID of the requests of the publication with this key.
     pub(crate) fn call_id_of(&mut self, key: u64) -> Arc<str> {
         Arc::from(self.random.identity(key).call_id())
@@ -118,7 +126,9 @@ impl Core {
             .iter()
             .map(|(_, _, text)| text)
             .chain(&self.former_sent_by);
-        ours.into_iter().any(|text| text.eq_ignore_ascii_case(sent_by))
+        // Most copy it as it was written.
+        ours.into_iter()
+            .any(|text| **text == *sent_by || text.eq_ignore_ascii_case(sent_by))
     }
 
     /// Chooses the address of a next hop; asks for addresses if they are not known. `owner` is

@@ -140,6 +140,13 @@ impl Uri<'_> {
     /// parameters and headers sorted, all other parameters left out. An IPv6 address is in its
     /// canonical form. A port is never left out or added (§19.1.4).
     pub fn key(&self) -> String {
+        let mut key = String::new();
+        self.write_key(&mut key);
+        key
+    }
+
+    /// Appends [`Uri::key`] to a buffer that is kept.
+    pub fn write_key(&self, key: &mut String) {
         const REST: usize = 16;
         let length = |text: &str| text.len() + 1;
         let host = match self.host {
@@ -147,23 +154,23 @@ impl Uri<'_> {
             _ => 0,
         };
         let user = self.user.map_or(0, length) + self.opaque().len();
-        let mut key = String::with_capacity(user + host + self.params_str().len() + REST);
-        write_plain(&mut key, self.scheme.as_str(), true);
+        key.reserve(user + host + self.params_str().len() + REST);
+        write_plain(key, self.scheme.as_str(), true);
         key.push(':');
         if !self.is_sip() {
-            self.write_opaque_key(&mut key);
-            return key;
+            self.write_opaque_key(key);
+            return;
         }
         if let Some(user) = self.user {
-            write_units(&mut key, user, false);
+            write_units(key, user, false);
             if let Some(password) = self.password {
                 key.push(':');
-                write_units(&mut key, password, false);
+                write_units(key, password, false);
             }
             key.push('@');
         }
         match self.host {
-            Host::Name(name) => write_plain(&mut key, name.strip_suffix('.').unwrap_or(name), true),
+            Host::Name(name) => write_plain(key, name.strip_suffix('.').unwrap_or(name), true),
             address => {
                 let _ = write!(key, "{address}");
             }
@@ -172,7 +179,7 @@ impl Uri<'_> {
             let _ = write!(key, ":{port}");
         }
         if self.params_str().is_empty() && self.headers_str().is_empty() {
-            return key;
+            return;
         }
         for name in DECISIVE {
             if let Some((_, value)) = self.params().find(|(n, _)| same_ignoring_case(name, n)) {
@@ -180,7 +187,7 @@ impl Uri<'_> {
                 key.push_str(name);
                 if let Some(value) = value {
                     key.push('=');
-                    write_units(&mut key, value, true);
+                    write_units(key, value, true);
                 }
             }
         }
@@ -199,7 +206,6 @@ impl Uri<'_> {
             key.push(if i == 0 { '?' } else { '&' });
             key.push_str(header);
         }
-        key
     }
 
     /// `pres:` and `im:` URIs have a domain after the `@`, which has no case (RFC 3859 §3.1).

@@ -237,7 +237,7 @@ impl Epa {
             revision: covered,
             cseq,
         };
-        core.outputs.push_back(Output::Persist(change));
+        core.persist(change);
         let behind = publication.is_behind();
         // What lasts to the end needs no refresh.
         let until = publication.until();

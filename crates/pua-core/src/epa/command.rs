@@ -26,9 +26,11 @@ impl Epa {
         id: CommandId,
         publish: Publish,
     ) -> Result<(), Refusal> {
-        let key = Uri::parse(&publish.name.presentity)
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        Uri::parse(&publish.name.presentity)
             .map_err(|fault| Refusal::BadPresentity(fault.reason()))?
-            .key();
+            .write_key(&mut key);
         if let Some(document) = &publish.document
             && document.body.len() > core.config.limits.body
         {
@@ -87,6 +89,7 @@ impl Epa {
         {
             publication.unusual().on_stop = publish.on_stop;
         }
+        self.key = key;
         self.wanted(now, core, index, id, publish.wait, publish.timeout);
         Ok(())
     }
