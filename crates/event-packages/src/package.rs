@@ -32,6 +32,10 @@ impl Package {
     /// # Errors
     /// [`BadPackage`] when the text breaks the grammar or is longer than 256 bytes.
     pub fn parse(text: &str) -> Result<Self, BadPackage> {
+        if !text.is_empty() && text.len() <= MAX && text.bytes().all(is_token_nodot) {
+            // Most are one word.
+            return Ok(Self(text.into()));
+        }
         let text = text.trim_matches([' ', '\t']);
         if text.len() > MAX {
             return Err(BadPackage);

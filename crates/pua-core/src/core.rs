@@ -10,10 +10,12 @@ use sip_transaction::{ClientTransactions, Transport};
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::failure::cleaned_reason;
 use crate::next_hop::Selection;
 use crate::next_hops::NextHops;
 use crate::output::Output;
 use crate::random::Random;
+use crate::record::Change;
 
 /// How many of our own names in Via are remembered.
 const SENT_BY: usize = 32;
@@ -31,6 +33,8 @@ pub(crate) struct Core {
     former_sent_by: Vec<Arc<str>>,
     /// A buffer for headers that are written before the message.
     pub(crate) rows: Vec<u8>,
+    /// The reason phrase of the last success: the next one has the same.
+    reason: Arc<str>,
 }
 
 impl Core {
@@ -47,6 +51,7 @@ impl Core {
             sent_by: Vec::new(),
             former_sent_by: Vec::new(),
             rows: Vec::new(),
+            reason: Arc::default(),
         }
     }
 
@@ -64,9 +69,24 @@ impl Core {
         self.config = config;
     }
 
+    /// The reason phrase of a success as it may be shown.
+    pub(crate) fn reason(&mut self, code: u16, reason: &[u8]) -> Arc<str> {
+        if reason.is_empty() || self.reason.as_bytes() != reason {
+            self.reason = cleaned_reason(code, reason);
+        }
+        self.reason.clone()
+    }
+
+    /// A change that outlives the daemon, if anything does.
+    pub(crate) fn persist(&mut self, change: Change) {
+        if self.config.durable {
+            self.outputs.push_back(Output::Persist(change));
+        }
+    }
+
     /// The Call-ID of the requests of the publication with this key.
-    pub(crate) fn call_id_of(&self, key: u64) -> Arc<str> {
-        Arc::from(self.random.identity_of(key).call_id())
+    pub(crate) fn call_id_of(&mut self, key: u64) -> Arc<str> {
+        Arc::from(self.random.identity(key).call_id())
     }
 
     /// `host:port` for the Via of a request that leaves by `transport` from `source`
@@ -106,7 +126,9 @@ impl Core {
             .iter()
             .map(|(_, _, text)| text)
             .chain(&self.former_sent_by);
-        ours.into_iter().any(|text| text.eq_ignore_ascii_case(sent_by))
+        // Most copy it as it was written.
+        ours.into_iter()
+            .any(|text| **text == *sent_by || text.eq_ignore_ascii_case(sent_by))
     }
 
     /// Chooses the address of a next hop; asks for addresses if they are not known. `owner` is

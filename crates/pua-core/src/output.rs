@@ -172,7 +172,8 @@ pub struct Outcome {
     pub next: Next,
     /// Who answered, or did not.
     pub server: Option<Hop>,
-    /// The Call-ID of the request; empty if none was sent.
+    /// The Call-ID of the request: evidence of a failure. Empty if none was sent, or if the server
+    /// answered with a 2xx.
     pub call_id: Arc<str>,
     /// The CSeq number of the request.
     pub cseq: u32,

@@ -86,9 +86,10 @@ impl PublishRequest<'_> {
 
 /// Whether the rows have a header of this name.
 pub(crate) fn names(rows: &str, name: &str) -> bool {
-    rows.split("\r\n").any(|row| {
-        row.split(':')
-            .next()
-            .is_some_and(|n| n.trim().eq_ignore_ascii_case(name))
-    })
+    !rows.is_empty()
+        && rows.split("\r\n").any(|row| {
+            row.split(':')
+                .next()
+                .is_some_and(|n| n.trim().eq_ignore_ascii_case(name))
+        })
 }

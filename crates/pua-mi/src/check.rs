@@ -81,13 +81,19 @@ fn short_uri(uri: &str) -> Option<Uri<'_>> {
 /// A media type of one line, without wildcards.
 pub(crate) fn is_media_type(text: &str) -> bool {
     text.len() <= LONGEST_MEDIA_TYPE
-        && !text.chars().any(|c| c.is_control() && c != '\t')
+        && !has_control(text)
         && !text.ends_with(';')
         && MediaType::parse(text.as_bytes()).is_ok_and(|parsed| {
             parsed.kind != "*"
                 && parsed.subtype != "*"
                 && parsed.params.iter().all(|param| param.value.is_some())
         })
+}
+
+/// Whether there is a control character that is no tab.
+fn has_control(text: &str) -> bool {
+    let in_ascii = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    text.bytes().any(in_ascii) || (!text.is_ascii() && text.chars().any(|c| c.is_control() && c != '\t'))
 }
 
 /// Longest piece of a peer's text that is passed on, in bytes.

@@ -1,6 +1,7 @@
 //! What an application asks for: commands whose values have been checked.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_packages::Package;
@@ -134,7 +135,7 @@ pub struct Publish {
     /// How long it shall stand.
     pub lifetime: Lifetime,
     /// Media type of the body. `Some` whenever there is a body.
-    pub content_type: Option<String>,
+    pub content_type: Option<Arc<str>>,
     /// The document; `None` asks for a refresh or another lifetime of what is held.
     pub body: Option<Vec<u8>>,
     /// The entity-tag that the held publication must have, else 418 Wrong ETag.

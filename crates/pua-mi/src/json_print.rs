@@ -99,7 +99,7 @@ fn kamailio_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
 fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
     let mut members = Members::begin(out, b"{");
     if with_reply {
-        members.add("reply", &format!("{} {}", outcome.code, outcome.clean_reason()));
+        members.reply(outcome);
     }
     if outcome.is_success() {
         if let Some(etag) = &outcome.etag {
@@ -121,7 +121,7 @@ fn subscription_object(out: &mut Vec<u8>, outcome: &SubscriptionOutcome, with_re
     let response = &outcome.response;
     let mut members = Members::begin(out, b"{");
     if with_reply {
-        members.add("reply", &format!("{} {}", response.code, response.clean_reason()));
+        members.reply(response);
     }
     members.add("state", outcome.state);
     if let Some(reason) = &outcome.termination {
@@ -187,6 +187,11 @@ impl<'a> Members<'a> {
     }
 
     fn add<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        self.name(name);
+        serialise(self.out, value);
+    }
+
+    fn name(&mut self, name: &str) {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
@@ -194,7 +199,23 @@ impl<'a> Members<'a> {
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
-        serialise(self.out, value);
+    }
+
+    /// Status code and reason phrase as one text.
+    fn reply(&mut self, outcome: &Outcome) {
+        let reason = outcome.clean_reason();
+        let needs_escape = |byte: u8| matches!(byte, b'"' | b'\\' | ..b' ' | 0x7f..);
+        if !(100..1000).contains(&outcome.code) || reason.bytes().any(needs_escape) {
+            self.add("reply", &format!("{} {reason}", outcome.code));
+            return;
+        }
+        // What is printed most by far, without the machinery of `fmt`.
+        let digit = |place: u16| b'0' + (outcome.code / place % 10) as u8;
+        let code = [digit(100), digit(10), digit(1)];
+        self.name("reply");
+        for part in [b"\"", &code[..], b" ", reason.as_bytes(), b"\""] {
+            self.out.extend_from_slice(part);
+        }
     }
 
     fn end(self) {

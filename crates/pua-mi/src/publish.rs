@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_packages::Package;
@@ -104,13 +105,12 @@ pub(crate) fn from_slots(
     }
     let package = Package::parse(&event).map_err(|_| MiError::new(400, "Unknown event"))?;
     let content_type = match (content_type, &body) {
-        (Some(given), _) if check::is_media_type(&given) => Some(given.into_owned()),
+        (Some(given), _) if check::is_media_type(&given) => Some(Arc::from(&*given)),
         (Some(given), _) => return Err(reader.bad("content type", &given)),
-        (None, Some(_)) => Some(
-            reader
-                .default_content_type(own_type || method.verb != Verb::OpenSipsPublish, &package)?
-                .to_owned(),
-        ),
+        (None, Some(_)) => {
+            let may_lack = own_type || method.verb != Verb::OpenSipsPublish;
+            Some(Arc::from(reader.default_content_type(may_lack, &package)?))
+        }
         (None, None) => None,
     };
     let etag = etag.map(|etag| reader.etag(etag)).transpose()?;

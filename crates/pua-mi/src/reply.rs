@@ -1,6 +1,7 @@
 //! What is answered to a call.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -32,9 +33,9 @@ pub struct Outcome {
     /// The SIP status code.
     pub code: u16,
     /// The SIP reason phrase as received; cleaned when printed.
-    pub reason: String,
+    pub reason: Arc<str>,
     /// The entity-tag, of a success.
-    pub etag: Option<String>,
+    pub etag: Option<Arc<str>>,
     /// Seconds granted, of a success.
     pub expires: Option<u32>,
     /// What happened in our own words, of a failure.

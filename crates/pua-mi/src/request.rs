@@ -1,5 +1,7 @@
 //! A request: its calls, and how to answer it.
 
+use std::sync::LazyLock;
+
 use smallvec::SmallVec;
 
 use crate::fifo::{self, Head};
@@ -249,7 +251,9 @@ impl Answer {
     }
 
     fn print(&self, replies: &[Reply]) -> Option<Vec<u8>> {
-        let lost = Reply::Error(MiError::server_error("no reply was made"));
+        static LOST: LazyLock<Reply> =
+            LazyLock::new(|| Reply::Error(MiError::server_error("no reply was made")));
+        let reply = |at: usize| replies.get(at).unwrap_or_else(|| &LOST);
         let mut wanted = (0_usize..)
             .zip(&self.echoes)
             .filter(|(_, echo)| echo.wants_reply)
@@ -258,11 +262,11 @@ impl Answer {
         let mut out = Vec::with_capacity(192);
         match self.form {
             Form::Bare => out.extend_from_slice(b"400 Parse_error"),
-            Form::Classic => classic::print(&mut out, replies.first().unwrap_or(&lost)),
+            Form::Classic => classic::print(&mut out, reply(0)),
             Form::Xml => {
                 if let Some((at, echo)) = wanted.next() {
                     let mut json = Vec::new();
-                    json_print::reply(&mut json, replies.get(at).unwrap_or(&lost), echo);
+                    json_print::reply(&mut json, reply(at), echo);
                     xml_rpc::print(&mut out, &serde_json::from_slice(&json).unwrap_or_default());
                 }
             }
@@ -271,7 +275,7 @@ impl Answer {
                 let mut separator: &[u8] = if batch { b"[" } else { b"" };
                 for (at, echo) in wanted {
                     out.extend_from_slice(separator);
-                    json_print::reply(&mut out, replies.get(at).unwrap_or(&lost), echo);
+                    json_print::reply(&mut out, reply(at), echo);
                     separator = b",";
                 }
                 if batch {

@@ -424,6 +424,30 @@ fn reply_names_that_must_not_be_written_to() {
 }
 
 #[test]
+fn a_reason_phrase_is_told_as_it_came() {
+    let call = br#"{"jsonrpc":"2.0","method":"pua:refresh","params":["sip:a@b.c","presence"],"id":1}"#;
+    let request = Request::parse(call, Via::Datagram);
+    for (code, reason, told) in [
+        (200, "OK", "200 OK"),
+        (202, "", "202 Accepted"),
+        (200, r#"a "b" \ c"#, r#"200 a "b" \ c"#),
+        (200, "gl\u{fc}cklich", "200 gl\u{fc}cklich"),
+        (200, "a\u{7f}b", "200 a b"),
+        (7, "x", "7 x"),
+        (65_535, "x", "65535 x"),
+    ] {
+        let outcome = Outcome {
+            code,
+            reason: reason.into(),
+            ..Outcome::default()
+        };
+        let answer = request.encode(&[Reply::Published(outcome)]).unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["result"]["reply"], told);
+    }
+}
+
+#[test]
 fn failures_in_opensips_shape() {
     let reply = Reply::Published(Outcome {
         code: 423,

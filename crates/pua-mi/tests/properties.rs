@@ -194,8 +194,8 @@ proptest! {
     fn what_a_peer_says_stays_in_its_place(reason in any::<String>(), etag in any::<String>(), warning in any::<String>()) {
         let outcome = |code| Reply::Published(Outcome {
             code,
-            reason: reason.clone(),
-            etag: Some(etag.clone()),
+            reason: reason.as_str().into(),
+            etag: Some(etag.as_str().into()),
             expires: Some(1),
             warning: Some(warning.clone()),
             ..Outcome::default()
@@ -226,7 +226,7 @@ proptest! {
             ..ResourceState::default()
         };
         let outcome = SubscriptionOutcome {
-            response: Outcome { code: 200, reason: text.clone(), ..Outcome::default() },
+            response: Outcome { code: 200, reason: text.as_str().into(), ..Outcome::default() },
             state: "active",
             termination: Some(text),
             states: vec![state],

@@ -74,18 +74,16 @@ impl Branch {
 
     /// Reads slot, index and random part back, if `text` is a branch of this form.
     fn parse(text: &str) -> Option<(u8, u32, u64)> {
-        let rest = text.strip_prefix(COOKIE)?;
-        if rest.len() != Branch::LEN - COOKIE.len()
-            || !rest
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        {
+        let rest = text.strip_prefix(COOKIE)?.as_bytes();
+        if rest.len() != Branch::LEN - COOKIE.len() {
             return None;
         }
+        let (slot, rest) = rest.split_at_checked(2)?;
+        let (index, random) = rest.split_at_checked(8)?;
         Some((
-            u8::from_str_radix(rest.get(..2)?, 16).ok()?,
-            u32::from_str_radix(rest.get(2..10)?, 16).ok()?,
-            u64::from_str_radix(rest.get(10..)?, 16).ok()?,
+            u8::try_from(hex(slot)?).ok()?,
+            u32::try_from(hex(index)?).ok()?,
+            hex(random)?,
         ))
     }
 
@@ -100,6 +98,18 @@ impl std::fmt::Debug for Branch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// A number in lower-case hexadecimal digits, at most sixteen.
+fn hex(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    })
 }
 
 /// A request without a final response: `Trying`, and after a 1xx `Proceeding`.

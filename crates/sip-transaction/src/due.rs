@@ -42,6 +42,9 @@ pub struct DueTimes {
     tails: [u32; LEVELS * SLOTS + 1],
     occupied: [u64; LEVELS],
     len: usize,
+    /// What [`DueTimes::next`] tells, in ticks, kept up to date: it is asked for after every
+    /// message. `u64::MAX`: no key has a due time.
+    soonest: u64,
 }
 
 impl DueTimes {
@@ -56,6 +59,7 @@ impl DueTimes {
             tails: [NONE; LEVELS * SLOTS + 1],
             occupied: [0; LEVELS],
             len: 0,
+            soonest: u64::MAX,
         }
     }
 
@@ -112,6 +116,9 @@ impl DueTimes {
     /// ticks, and within one tick in the order they were set.
     pub fn pop(&mut self, now: Instant) -> Option<u32> {
         let now = self.tick_down(now);
+        if self.soonest > now {
+            return None;
+        }
         loop {
             let due = self.head(DUE_LIST);
             if due != NONE {
@@ -131,10 +138,16 @@ impl DueTimes {
     /// due time far away this may be before it, and the call then moves it nearer at no effect.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        if self.head(DUE_LIST) != NONE {
-            return Some(self.instant(self.now));
-        }
-        self.next_slot().map(|(tick, _, _)| self.instant(tick))
+        (self.soonest != u64::MAX).then(|| self.instant(self.soonest))
+    }
+
+    /// Looks for the soonest tick anew.
+    fn look(&mut self) {
+        self.soonest = match self.next_slot() {
+            _ if self.head(DUE_LIST) != NONE => self.now,
+            Some((tick, _, _)) => tick,
+            None => u64::MAX,
+        };
     }
 
     /// Empties a slot: what is due goes to the due list, the rest to a finer level.
@@ -151,6 +164,7 @@ impl DueTimes {
             self.unlink(key);
             self.place(key, at);
         }
+        self.look();
     }
 
     /// The earliest occupied slot: the tick at which it must be looked at, its level, its index.
@@ -165,8 +179,7 @@ impl DueTimes {
             // Slots ahead of the hand, the hand's own first, wrap round the wheel.
             let ahead = bits.rotate_right(current as u32).trailing_zeros() as u64;
             let slot = (current + ahead) & (SLOTS as u64 - 1);
-            let start = ((self.now >> shift) + ahead) << shift;
-            let tick = start.max(self.now);
+            let tick = self.start(level as u32, ahead);
             // Of equal ticks the coarser level wins, so that its keys come down first.
             if best.is_none_or(|(earliest, _, _)| tick <= earliest) {
                 best = Some((tick, level, slot as usize));
@@ -175,8 +188,15 @@ impl DueTimes {
         best
     }
 
+    /// The tick at which a slot must be looked at that is so many slots ahead of the hand.
+    fn start(&self, level: u32, ahead: u64) -> u64 {
+        let shift = SLOT_BITS * level;
+        (((self.now >> shift) + ahead) << shift).max(self.now)
+    }
+
     fn place(&mut self, key: u32, at: u64) {
         let list = if at <= self.now {
+            self.soonest = self.soonest.min(self.now);
             DUE_LIST
         } else {
             let reach = at.min(self.now.saturating_add(HORIZON - 1));
@@ -185,6 +205,9 @@ impl DueTimes {
             if let Some(bits) = self.occupied.get_mut(level as usize) {
                 *bits |= 1 << slot;
             }
+            let shift = SLOT_BITS * level;
+            let ahead = (reach >> shift) - (self.now >> shift);
+            self.soonest = self.soonest.min(self.start(level, ahead));
             (level as usize * SLOTS + slot as usize) as u16
         };
         let tail = self.tails.get(list as usize).copied().unwrap_or(NONE);
@@ -223,12 +246,20 @@ impl DueTimes {
         } else if let Some(tail) = self.tails.get_mut(list as usize) {
             *tail = prev;
         }
-        if self.head(list) == NONE
-            && let Some(bits) = self.occupied.get_mut(list as usize / SLOTS)
-        {
-            *bits &= !(1 << (list as usize % SLOTS));
-        }
         self.len -= 1;
+        if self.head(list) == NONE {
+            let (level, slot) = (u32::from(list) / SLOTS as u32, u64::from(list) % SLOTS as u64);
+            if let Some(bits) = self.occupied.get_mut(level as usize) {
+                *bits &= !(1 << slot);
+                let hand = self.now >> (SLOT_BITS * level);
+                let ahead = slot.wrapping_sub(hand) & (SLOTS as u64 - 1);
+                if self.start(level, ahead) > self.soonest {
+                    // Others are before it.
+                    return;
+                }
+            }
+            self.look();
+        }
     }
 
     fn head(&self, list: u16) -> u32 {
@@ -236,12 +267,17 @@ impl DueTimes {
     }
 
     fn tick_up(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch).as_nanos();
-        u64::try_from(since.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        let since = at.saturating_duration_since(self.epoch);
+        let part = u64::from(since.subsec_nanos().div_ceil(1_000_000));
+        since.as_secs().saturating_mul(1000).saturating_add(part)
     }
 
     fn tick_down(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+        let since = at.saturating_duration_since(self.epoch);
+        since
+            .as_secs()
+            .saturating_mul(1000)
+            .saturating_add(u64::from(since.subsec_millis()))
     }
 
     fn instant(&self, tick: u64) -> Instant {
@@ -334,6 +370,12 @@ mod tests {
             let mut model: BTreeMap<u32, u64> = BTreeMap::new();
             let mut now = 0u64;
             for _ in 0..400 {
+                let kept = due.soonest;
+                due.look();
+                assert_eq!(
+                    kept, due.soonest,
+                    "seed {seed} at {now}: what is kept is what is found"
+                );
                 match rng.random_range(0..10) {
                     0..=5 => {
                         let key = rng.random_range(0..50);

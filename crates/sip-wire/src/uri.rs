@@ -131,6 +131,18 @@ impl<'a> Uri<'a> {
             return Err(FaultKind::Host.at(base + at));
         }
         let (host, port) = Host::parse_with_port(host).map_err(|f| f.shifted(base))?;
+        if tail.is_empty() {
+            return Ok(Uri {
+                scheme,
+                user,
+                password,
+                host,
+                port,
+                params: "",
+                headers: "",
+                opaque: "",
+            });
+        }
         let base = base + host_end;
         let headers_at = memchr::memchr(b'?', tail.as_bytes()).unwrap_or(tail.len());
         let (params, headers) = tail.split_at_checked(headers_at).unwrap_or((tail, ""));

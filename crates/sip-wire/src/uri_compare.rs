@@ -57,6 +57,11 @@ fn same_option(a: Option<&str>, b: Option<&str>) -> bool {
 }
 
 fn write_units(out: &mut String, text: &str, lower: bool) {
+    if text.bytes().all(|c| c != b'%' && c.is_ascii()) {
+        // Most have nothing to decode.
+        write_plain(out, text, lower);
+        return;
+    }
     for (c, escaped) in units(text) {
         if escaped || !c.is_ascii() {
             // writing to a String cannot fail
@@ -64,6 +69,15 @@ fn write_units(out: &mut String, text: &str, lower: bool) {
         } else {
             out.push(if lower { c.to_ascii_lowercase() } else { c } as char);
         }
+    }
+}
+
+/// Appends text without escapes.
+fn write_plain(out: &mut String, text: &str, lower: bool) {
+    let from = out.len();
+    out.push_str(text);
+    if lower && let Some(written) = out.get_mut(from..) {
+        written.make_ascii_lowercase();
     }
 }
 
@@ -126,22 +140,37 @@ impl Uri<'_> {
     /// parameters and headers sorted, all other parameters left out. An IPv6 address is in its
     /// canonical form. A port is never left out or added (§19.1.4).
     pub fn key(&self) -> String {
-        let mut key = self.scheme.as_str().to_ascii_lowercase();
+        let mut key = String::new();
+        self.write_key(&mut key);
+        key
+    }
+
+    /// Appends [`Uri::key`] to a buffer that is kept.
+    pub fn write_key(&self, key: &mut String) {
+        const REST: usize = 16;
+        let length = |text: &str| text.len() + 1;
+        let host = match self.host {
+            Host::Name(name) => name.len(),
+            _ => 0,
+        };
+        let user = self.user.map_or(0, length) + self.opaque().len();
+        key.reserve(user + host + self.params_str().len() + REST);
+        write_plain(key, self.scheme.as_str(), true);
         key.push(':');
         if !self.is_sip() {
-            self.write_opaque_key(&mut key);
-            return key;
+            self.write_opaque_key(key);
+            return;
         }
         if let Some(user) = self.user {
-            write_units(&mut key, user, false);
+            write_units(key, user, false);
             if let Some(password) = self.password {
                 key.push(':');
-                write_units(&mut key, password, false);
+                write_units(key, password, false);
             }
             key.push('@');
         }
         match self.host {
-            Host::Name(name) => key.push_str(&name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()),
+            Host::Name(name) => write_plain(key, name.strip_suffix('.').unwrap_or(name), true),
             address => {
                 let _ = write!(key, "{address}");
             }
@@ -149,13 +178,16 @@ impl Uri<'_> {
         if let Some(port) = self.port {
             let _ = write!(key, ":{port}");
         }
+        if self.params_str().is_empty() && self.headers_str().is_empty() {
+            return;
+        }
         for name in DECISIVE {
             if let Some((_, value)) = self.params().find(|(n, _)| same_ignoring_case(name, n)) {
                 key.push(';');
                 key.push_str(name);
                 if let Some(value) = value {
                     key.push('=');
-                    write_units(&mut key, value, true);
+                    write_units(key, value, true);
                 }
             }
         }
@@ -174,7 +206,6 @@ impl Uri<'_> {
             key.push(if i == 0 { '?' } else { '&' });
             key.push_str(header);
         }
-        key
     }
 
     /// `pres:` and `im:` URIs have a domain after the `@`, which has no case (RFC 3859 §3.1).

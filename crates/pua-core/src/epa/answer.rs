@@ -9,7 +9,7 @@ use sip_wire::{DeltaSeconds, EntityTag, HeaderName, Message, StatusLine};
 use super::{Epa, OVERSHOOT};
 use crate::auth::Unanswered;
 use crate::core::Core;
-use crate::failure::{Failure, cleaned_reason};
+use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output};
 use crate::owner::Owner;
 use crate::publication::response::Verdict;
@@ -134,18 +134,22 @@ impl Epa {
         let asked = exchange.expires;
         let covered = exchange.revision;
         let sent_at = exchange.sent_at;
-        let operation = exchange.operation.clone();
+        let removal = matches!(exchange.operation, Operation::Remove(_));
+        let has_body = exchange.operation.has_body();
+        let is_first = exchange.operation == Operation::Initial;
+        let kept = match (&etag, &exchange.operation) {
+            // A tag that cannot be used: the old one stands, and a 412 heals it (R3903-46).
+            (None, Operation::Refresh(old) | Operation::Modify(old)) => Some(Arc::from(&**old)),
+            _ => etag.clone(),
+        };
         let recovered = exchange.forgotten || publication.standing == Standing::Lost;
         exchange.passage.end(core);
-        if operation != Operation::Initial
-            && let Some(hop_state) = core.hops.get(next_hop)
-        {
+        if !is_first && let Some(hop_state) = core.hops.get(next_hop) {
             hop_state.remembered();
         }
-        let reason = cleaned_reason(status.code, status.reason);
+        let reason = core.reason(status.code, status.reason);
         publication.set_last(now, status.code, &reason);
         publication.failures = 0;
-        let removal = matches!(operation, Operation::Remove(_));
         if told.is_none() && !removal {
             core.counters.responses_without_expires += 1;
         }
@@ -157,7 +161,7 @@ impl Epa {
             code: status.code,
             reason,
             origin: FailureOrigin::Server,
-            etag: etag.clone(),
+            etag,
             expires: Some(told),
             detail: None,
             warning: None,
@@ -165,7 +169,7 @@ impl Epa {
             allow_events: None,
             next: Next::Held,
             server: Some(hop),
-            call_id: core.call_id_of(publication.key),
+            call_id: Arc::default(),
             cseq: publication.cseq,
         };
         if removal {
@@ -193,17 +197,12 @@ impl Epa {
                 cseq,
             };
             core.outputs.push_back(Output::Persist(change));
-            self.answer(core, index, covered, &outcome);
+            self.answer(core, index, covered, outcome);
             self.arm(index);
             self.release(core, index);
             return;
         }
         let granted = told.min(asked);
-        let kept = match (&etag, &operation) {
-            // A tag that cannot be used: the old one stands, and a 412 heals it (R3903-46).
-            (None, Operation::Refresh(old) | Operation::Modify(old)) => Some(Arc::from(&**old)),
-            _ => etag,
-        };
         let expires_at = sent_at + Duration::from_secs(u64::from(granted));
         publication.granted = Some(Granted {
             etag: kept.as_deref().map(Box::from),
@@ -223,7 +222,7 @@ impl Epa {
                 expires: granted,
             };
             core.outputs.push_back(Output::Event(event));
-        } else if operation.has_body() {
+        } else if has_body {
             let event = Event::Granted {
                 name: name.clone(),
                 etag: kept.clone(),
@@ -238,14 +237,14 @@ impl Epa {
             revision: covered,
             cseq,
         };
-        core.outputs.push_back(Output::Persist(change));
+        core.persist(change);
         let behind = publication.is_behind();
         // What lasts to the end needs no refresh.
         let until = publication.until();
         let lasts = until.is_some_and(|until| expires_at + OVERSHOOT >= until);
         let refresh_at = (!lasts).then(|| sent_at + refresh_after(granted, core.random.fraction()));
         publication.state = State::Published { refresh_at };
-        self.answer(core, index, covered, &outcome);
+        self.answer(core, index, covered, outcome);
         self.arm(index);
         self.release(core, index);
         if behind {
@@ -262,7 +261,7 @@ impl Epa {
         if !publication.intent.wanted.stands() {
             let ending = publication.ending();
             outcome.next = Next::Ended;
-            self.answer(core, index, covered, &outcome);
+            self.answer(core, index, covered, outcome);
             self.end(core, index, ending);
             return;
         }
@@ -278,7 +277,7 @@ impl Epa {
             cseq: publication.cseq,
         };
         core.outputs.push_back(Output::Persist(change));
-        self.answer(core, index, covered, &outcome);
+        self.answer(core, index, covered, outcome);
         self.release(core, index);
         self.enqueue(now, core, index, Cause::Application);
     }

@@ -26,9 +26,11 @@ impl Epa {
         id: CommandId,
         publish: Publish,
     ) -> Result<(), Refusal> {
-        let key = Uri::parse(&publish.name.presentity)
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        Uri::parse(&publish.name.presentity)
             .map_err(|fault| Refusal::BadPresentity(fault.reason()))?
-            .key();
+            .write_key(&mut key);
         if let Some(document) = &publish.document
             && document.body.len() > core.config.limits.body
         {
@@ -69,7 +71,6 @@ impl Epa {
                     None if takes_no_body(&publish.name.package) => None,
                     None => return Err(Refusal::NoDocument),
                 };
-                let document = document.as_ref();
                 let intent = Intent {
                     document: document.map(|document| HeldDocument::new(document, &mut self.interned)),
                     wanted: Wanted::Stand { until },
@@ -88,6 +89,7 @@ impl Epa {
         {
             publication.unusual().on_stop = publish.on_stop;
         }
+        self.key = key;
         self.wanted(now, core, index, id, publish.wait, publish.timeout);
         Ok(())
     }
@@ -174,7 +176,7 @@ impl Epa {
         }
         if let Some(document) = document {
             publication.intent.document_revision = publication.intent.revision + 1;
-            publication.replace_document(HeldDocument::new(&document, &mut self.interned));
+            publication.replace_document(HeldDocument::new(document, &mut self.interned));
             publication.set_headers(headers.clone());
         } else if !headers.is_empty() {
             publication.set_headers(headers.clone());
@@ -333,7 +335,7 @@ fn takes_no_body(package: &str) -> bool {
 }
 
 /// The durable form of a publication.
-pub(super) fn record(core: &Core, publication: &Publication) -> PublicationRecord {
+pub(super) fn record(core: &mut Core, publication: &Publication) -> PublicationRecord {
     let granted = publication.granted.as_ref();
     PublicationRecord {
         key: publication.key,

@@ -175,7 +175,7 @@ impl Epa {
         state
             .sessions
             .write(&mut core.random, "PUBLISH", uri, body, &mut rows);
-        let identity = core.random.identity_of(publication.key);
+        let identity = core.random.identity(publication.key);
         let route = state.route.clone();
         let takes_tcp = state.takes_tcp(now);
         let (key, branch) = core.clients.reserve("PUBLISH");

@@ -50,6 +50,8 @@ pub(crate) struct Epa {
     presentities: Presentities,
     /// Event packages and content types.
     interned: Interned,
+    /// A buffer for the canonical form of a URI.
+    key: String,
     waiters: Slab<Waiter>,
     waiters_due: DueTimes,
     next_key: u64,
@@ -84,6 +86,7 @@ impl Epa {
             due: DueTimes::new(now),
             presentities: Presentities::default(),
             interned: Interned::default(),
+            key: String::new(),
             waiters: Slab::new(),
             waiters_due: DueTimes::new(now),
             next_key: 1,

@@ -45,9 +45,10 @@ impl Epa {
             Some(until) if until <= now => Wanted::Over { until },
             until => Wanted::Stand { until },
         };
-        let document = record.document.as_ref();
         let intent = Intent {
-            document: document.map(|document| HeldDocument::new(document, &mut self.interned)),
+            document: record
+                .document
+                .map(|document| HeldDocument::new(document, &mut self.interned)),
             wanted,
             revision: record.revision,
             document_revision: record.document_revision.min(record.revision),

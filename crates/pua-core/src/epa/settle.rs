@@ -14,7 +14,7 @@ use crate::publication::{Cause, Ending, Publication, Standing, State, Waiters};
 use crate::schedule::{Patience, obeyed};
 
 /// The failure as the outcome of a publishing command.
-fn outcome(core: &Core, failure: &Failure, publication: &Publication, next: Next) -> Outcome {
+fn outcome(core: &mut Core, failure: &Failure, publication: &Publication, next: Next) -> Outcome {
     Outcome {
         code: failure.code,
         reason: failure.reason.clone(),
@@ -179,7 +179,7 @@ impl Epa {
         }
         let outcome = outcome(core, failure, publication, next);
         let ending = publication.ending();
-        self.answer(core, index, covered, &outcome);
+        self.answer(core, index, covered, outcome);
         if over || nothing_left {
             self.end(core, index, ending);
             return;
@@ -194,17 +194,25 @@ impl Epa {
     }
 
     /// Tells those commands of a publication their outcome whose revision is covered.
-    pub(super) fn answer(&mut self, core: &mut Core, index: u32, covered: u64, outcome: &Outcome) {
+    pub(super) fn answer(&mut self, core: &mut Core, index: u32, covered: u64, outcome: Outcome) {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        let waiters = publication.take_waiters();
+        let mut waiters = publication.take_waiters().into_iter();
         let mut rest = Waiters::new();
-        for waiter in waiters {
+        let mut outcome = Some(outcome);
+        while let Some(waiter) = waiters.next() {
             match self.waiters.get(waiter as usize) {
                 Some(known) if known.revision <= covered => {
-                    let reply = Reply::Final(outcome.clone());
-                    core.outputs.push_back(Output::Reply(known.command, reply));
+                    // Most often there is one.
+                    let told = match waiters.len() {
+                        0 => outcome.take(),
+                        _ => outcome.clone(),
+                    };
+                    if let Some(told) = told {
+                        let reply = Output::Reply(known.command, Reply::Final(told));
+                        core.outputs.push_back(reply);
+                    }
                     self.drop_waiter(waiter);
                 }
                 Some(_) => rest.push(waiter),
@@ -323,7 +331,7 @@ impl Epa {
         };
         let outcome = outcome(core, &failure, publication, Next::Retry { at: retry_at });
         let patient = self.detach_patient(index, retry_at);
-        self.answer(core, index, u64::MAX, &outcome);
+        self.answer(core, index, u64::MAX, outcome);
         if let Some(publication) = self.publications.get_mut(index as usize) {
             publication.waiters().extend(patient);
         }

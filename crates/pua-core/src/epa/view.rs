@@ -169,7 +169,7 @@ fn view(core: &Core, publication: &Publication) -> PublicationView {
             .hops
             .peek(publication.next_hop)
             .and_then(crate::next_hop::NextHop::peek),
-        call_id: core.call_id_of(publication.key),
+        call_id: Arc::from(core.random.identity_of(publication.key).call_id()),
         cseq: publication.cseq,
     }
 }

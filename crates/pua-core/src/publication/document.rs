@@ -15,10 +15,11 @@ pub(crate) struct HeldDocument {
 }
 
 impl HeldDocument {
-    pub(crate) fn new(document: &Document, interned: &mut Interned) -> Self {
+    pub(crate) fn new(document: Document, interned: &mut Interned) -> Self {
         HeldDocument {
-            content_type: interned.share(document.content_type.clone()),
-            body: Box::from(&*document.body),
+            content_type: interned.share(document.content_type),
+            // The very allocation, if it is nobody else's and of the right size.
+            body: Vec::from(document.body).into_boxed_slice(),
         }
     }
 }

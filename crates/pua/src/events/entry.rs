@@ -38,7 +38,15 @@ pub(super) struct Entry {
     epoch: Epoch,
     clock: Clock,
     event: Event,
-    /// Canonical forms cost a parse: made when the first filter asks for them.
+    /// Apart, since most events of a daemon that nobody listens to never have it: tens of thousands
+    /// of entries pass through the processor's caches again and again.
+    made: OnceLock<Box<Made>>,
+}
+
+/// What is made of an event when the first consumer asks for it.
+#[derive(Debug, Default)]
+struct Made {
+    /// Canonical forms cost a parse.
     presentities: OnceLock<SmallVec<[Box<str>; 2]>>,
     line: OnceLock<Line>,
     raw: OnceLock<Bytes>,
@@ -65,10 +73,12 @@ impl Entry {
             epoch,
             clock,
             event,
-            presentities: OnceLock::new(),
-            line: OnceLock::new(),
-            raw: OnceLock::new(),
+            made: OnceLock::new(),
         }
+    }
+
+    fn made(&self) -> &Made {
+        self.made.get_or_init(Box::default)
     }
 
     pub(super) fn event(&self) -> &Event {
@@ -84,7 +94,7 @@ impl Entry {
 
     /// What a filter looks at.
     pub(super) fn subject(&self) -> Subject<'_> {
-        let presentities = self.presentities.get_or_init(|| presentities(&self.event));
+        let presentities = self.made().presentities.get_or_init(|| presentities(&self.event));
         let (kind, package, watcher) = match &self.event {
             Event::Granted { name, .. }
             | Event::Refused { name, .. }
@@ -107,11 +117,12 @@ impl Entry {
 
     /// The JSON form. `raw`: with the body. `resumable`: with the cursor.
     pub(super) fn json(&self, raw: bool, resumable: bool) -> Bytes {
-        let line = self
+        let made = self.made();
+        let line = made
             .line
             .get_or_init(|| render::event(self.cursor(), &self.clock, &self.event));
         let whole = match (raw, render::body(&self.event)) {
-            (true, Some(body)) => self.raw.get_or_init(|| line.with_body(body)),
+            (true, Some(body)) => made.raw.get_or_init(|| line.with_body(body)),
             _ => &line.json,
         };
         match resumable {

@@ -128,7 +128,7 @@ fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
         mi::Lifetime::Default => core::Lifetime::Default,
     };
     let document = publish.body.map(|body| core::Document {
-        content_type: Arc::from(publish.content_type.unwrap_or_default()),
+        content_type: publish.content_type.unwrap_or_default(),
         body: Bytes::from(body),
     });
     core::Command::Publish(core::Publish {
@@ -138,7 +138,7 @@ fn publish(publish: mi::Publish, answerable: bool) -> core::Command {
         if_match,
         headers: publish
             .extra_headers
-            .map_or_else(|| Arc::from(""), |headers| Arc::from(headers.as_str())),
+            .map_or_else(Arc::default, |headers| Arc::from(headers.as_str())),
         proxy: publish
             .outbound_proxy
             .map(|uri| core::Proxy { uri: Arc::from(uri) }),
@@ -213,8 +213,8 @@ fn outcome(clock: &Clock, outcome: core::Outcome) -> pua_mi::Outcome {
     };
     pua_mi::Outcome {
         code: outcome.code,
-        reason: outcome.reason.to_string(),
-        etag: outcome.etag.map(|etag| etag.to_string()),
+        reason: outcome.reason,
+        etag: outcome.etag,
         expires: outcome.expires,
         detail,
         warning: outcome.warning,

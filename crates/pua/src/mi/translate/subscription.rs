@@ -83,7 +83,7 @@ pub(super) fn request(
         lifetime,
         headers: subscribe
             .extra_headers
-            .map_or_else(|| Arc::from(""), |headers| Arc::from(headers.as_str())),
+            .map_or_else(Arc::default, |headers| Arc::from(headers.as_str())),
         proxy: subscribe
             .outbound_proxy
             .map(|uri| core::Proxy { uri: Arc::from(uri) }),
@@ -135,7 +135,7 @@ pub(super) fn outcome(
         states: states.collect(),
         response: pua_mi::Outcome {
             code: outcome.code,
-            reason: outcome.reason.to_string(),
+            reason: outcome.reason.clone(),
             etag: None,
             expires: outcome.expires,
             detail,
