@@ -17,6 +17,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pua_core::Change;
@@ -46,6 +48,8 @@ pub struct Sqlite {
     name: String,
     /// The line of the clock that the file has, and the time noted with it.
     clock: Option<(i64, i64)>,
+    /// Asks for the end of a checkpoint before the next commit.
+    finish: Arc<AtomicBool>,
     /// Held as long as the file is used.
     _lock: lock::Lock,
 }
@@ -78,7 +82,7 @@ impl Sqlite {
             .execute_batch(&format!(
                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;
                  PRAGMA cache_size = -{CACHE}; PRAGMA journal_size_limit = {};",
-                checkpoint::LARGE
+                checkpoint::LIMIT
             ))
             .map_err(sql)?;
         connection.set_prepared_statement_cache_capacity(32);
@@ -96,6 +100,7 @@ impl Sqlite {
             path,
             name,
             clock: None,
+            finish: Arc::default(),
             _lock: lock,
         })
     }
@@ -237,6 +242,9 @@ impl Backend for Sqlite {
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        if self.finish.swap(false, Ordering::Relaxed) {
+            checkpoint::finish(&self.connection);
+        }
         self.transaction(|sqlite| sqlite.write(batch))?;
         if self
             .clock
@@ -248,7 +256,10 @@ impl Backend for Sqlite {
     }
 
     fn upkeep(&mut self) -> Option<Box<dyn Upkeep>> {
-        Some(Box::new(checkpoint::Checkpointer::new(self.path.clone())))
+        Some(Box::new(checkpoint::Checkpointer::new(
+            self.path.clone(),
+            self.finish.clone(),
+        )))
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {
