@@ -187,12 +187,14 @@ impl Sqlite {
                 .and_then(|mut statement| statement.execute(params![line.id, line.boot.0, line.offset, seen]))
                 .map_err(sql)?;
         }
+        let mut statements = publications::Statements::new(connection);
+        let publications = &mut statements;
         for change in batch.changes {
             let at = |instant| line.store(batch.reading, instant);
             let written = match change {
-                Change::Put(record) => publications::put(connection, line.id, at, record),
-                Change::Granted { .. } => publications::granted(connection, line.id, at, change),
-                Change::Delete { key } => publications::delete(connection, *key),
+                Change::Put(record) => publications::put(publications, line.id, at, record),
+                Change::Granted { .. } => publications::granted(publications, line.id, at, change),
+                Change::Delete { key } => publications::delete(publications, *key),
                 Change::PutSubscription(record) => subscriptions::put(connection, line.id, at, record),
                 Change::Dialogs {
                     key,
