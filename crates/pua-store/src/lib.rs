@@ -19,7 +19,7 @@
 //! let loaded = backend.load(&reading, &mut |record| drop(record))?;
 //! let opened = Opened { backend, lease, loaded, boot, time: std::time::Instant::now, durability: Durability::Commit };
 //! let mut writer = Writer::start(opened, || ())?;
-//! writer.commit(1, &mut vec![pua_core::Change::Delete { key: 7 }], true);
+//! writer.commit(1, &mut vec![pua_core::Change::Delete { key: 7 }], 1);
 //! writer.stop();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -11,6 +11,11 @@
 //! gathers. What nobody waits for (a document whose publisher waits for the server's answer, a
 //! refresh; with [`Durability::Relaxed`] everything) gathers for [`GATHERING`] at most, in which an
 //! entity-tag often finds the document that it belongs to still in memory: one row, one commit.
+//! It wakes nobody either while the thread will look by itself in time.
+//!
+//! Where several wait at a time (`company.rs`), the first of them waits for the others a part of the
+//! time that a commit takes: callers who call again when they are answered would else fall apart into
+//! two groups, each of which waits for the other one's commit.
 //!
 //! When a batch cannot be written it is kept, merged with what comes after it (one change of each
 //! record at most), and tried again until it can.
@@ -26,6 +31,7 @@ use crate::backend::{Backend, Lease, Loaded, Upkeep};
 use crate::clock::{Boot, ClockLine, Time};
 use crate::error::{Error, Trouble};
 
+mod company;
 mod thread;
 
 use thread::Thread;
@@ -102,13 +108,31 @@ struct Queue {
     events: Option<u64>,
     /// At this length it is coalesced.
     coalesce_at: usize,
-    /// Somebody waits for what is in it.
-    urgent: bool,
-    /// The writer's thread sleeps until there is something.
-    idle: bool,
-    /// It sleeps until something is urgent.
-    gathering: bool,
+    /// When the first of what is in it came.
+    since: Option<Instant>,
+    /// So many wait for what is in it.
+    waiters: usize,
+    /// What the writer's thread sleeps for.
+    sleep: Sleep,
     stop: bool,
+}
+
+/// What the writer's thread sleeps for, beside the end of the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sleep {
+    /// It does not, has been woken, or looks again by itself in time for whatever comes.
+    #[default]
+    No,
+    /// Anything.
+    Anything,
+    /// So many who wait.
+    Waiters(usize),
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.events.is_none()
+    }
 }
 
 /// What the ends share.
@@ -212,8 +236,8 @@ impl Writer {
     }
 
     /// Takes the changes of turn `number`, in order, and leaves the vector empty. Never waits for
-    /// the disk. `urgent`: somebody waits until they are durable.
-    pub fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool) {
+    /// the disk. `waiters`: so many wait until they are durable.
+    pub fn commit(&mut self, number: u64, changes: &mut Vec<Change>, waiters: usize) {
         self.taken = number;
         let counts = &self.shared.counts;
         counts.changes.fetch_add(changes.len() as u64, Ordering::Relaxed);
@@ -227,20 +251,32 @@ impl Writer {
         counts
             .waiting
             .store(queue.changes.len() as u64, Ordering::Relaxed);
-        self.wake(queue, urgent);
+        self.wake(queue, waiters);
     }
 
-    /// Somebody waits until what was handed over is durable.
-    pub fn hurry(&mut self) {
-        self.wake(self.shared.queue(), true);
+    /// So many more wait until what was handed over is durable.
+    pub fn hurry(&mut self, waiters: usize) {
+        self.wake(self.shared.queue(), waiters);
     }
 
-    fn wake(&self, mut queue: MutexGuard<'_, Queue>, urgent: bool) {
-        let urgent = urgent && self.shared.durability == Durability::Commit;
-        queue.urgent |= urgent;
-        let asleep = queue.idle || (queue.gathering && urgent);
-        drop(queue);
-        if asleep {
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>, waiters: usize) {
+        if queue.is_empty() {
+            // What they wait for is being written.
+            return;
+        }
+        queue.since.get_or_insert_with(Instant::now);
+        if self.shared.durability == Durability::Commit {
+            queue.waiters += waiters;
+        }
+        let wakes = match queue.sleep {
+            Sleep::No => false,
+            Sleep::Anything => true,
+            Sleep::Waiters(enough) => queue.waiters >= enough,
+        };
+        if wakes {
+            // Once: each notification is a system call, whether somebody sleeps or not.
+            queue.sleep = Sleep::No;
+            drop(queue);
             self.shared.work.notify_all();
         }
     }
@@ -258,7 +294,7 @@ impl Writer {
     pub fn reserve_events(&mut self, number: u64) {
         let mut queue = self.shared.queue();
         queue.events = queue.events.max(Some(number));
-        self.wake(queue, true);
+        self.wake(queue, 1);
     }
 
     /// Events up to this number may be told: no later life will give the numbers again.

@@ -304,6 +304,72 @@ fn a_checkpoint_moves_the_log_into_the_file_while_it_is_used() {
     assert_eq!(held(&mut sqlite, &reading).len(), 3000);
 }
 
+/// The number of a WAL, which grows by one whenever it is written from its beginning.
+fn number_of(wal: &Path) -> u32 {
+    let bytes = fs::read(wal).unwrap();
+    u32::from_be_bytes(bytes[12..16].try_into().unwrap())
+}
+
+#[test]
+fn a_log_that_is_never_moved_in_whole_is_finished_by_the_writer_and_begins_again() {
+    let bed = Bed::new();
+    let (path, wal) = (bed.path("pua.db"), bed.path("pua.db-wal"));
+    let mut sqlite = Sqlite::open(&path).unwrap();
+    let mut upkeep = sqlite.upkeep().unwrap();
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
+    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let batch = |sqlite: &mut Sqlite, keys: std::ops::Range<u64>| {
+        let mut changes = keys
+            .map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
+            .collect();
+        write(sqlite, &lease, &reading, &mut changes).unwrap();
+    };
+    batch(&mut sqlite, 0..1);
+    // Somebody reads what was before.
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM publication;")
+        .unwrap();
+    while fs::metadata(&wal).unwrap().len() < 9 * 1024 * 1024 {
+        batch(&mut sqlite, 0..5000);
+    }
+    assert!(upkeep.run().unwrap().worked);
+    let before = number_of(&wal);
+    reader.execute_batch("COMMIT").unwrap();
+    batch(&mut sqlite, 5000..5001);
+    assert_eq!(number_of(&wal), before + 1);
+    assert_eq!(held(&mut sqlite, &reading).len(), 5001);
+}
+
+#[test]
+fn a_log_that_is_much_used_gets_room_and_is_good_after_a_crash() {
+    let bed = Bed::new();
+    let (path, wal) = (bed.path("pua.db"), bed.path("pua.db-wal"));
+    let mut sqlite = Sqlite::open(&path).unwrap();
+    let mut upkeep = sqlite.upkeep().unwrap();
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
+    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let batch = |sqlite: &mut Sqlite, keys: std::ops::Range<u64>| {
+        let mut changes = keys
+            .map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
+            .collect();
+        write(sqlite, &lease, &reading, &mut changes).unwrap();
+    };
+    batch(&mut sqlite, 0..3000);
+    let used = fs::metadata(&wal).unwrap().len();
+    upkeep.run().unwrap();
+    let roomy = fs::metadata(&wal).unwrap().len();
+    assert!(roomy > 3 * used && roomy <= 4 * used, "{used} {roomy}");
+    batch(&mut sqlite, 3000..6000);
+    upkeep.run().unwrap();
+    batch(&mut sqlite, 6000..6100);
+    assert_eq!(fs::metadata(&wal).unwrap().len(), roomy, "it is written over");
+    let copy = bed.path("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(&wal, bed.path("copy.db-wal")).unwrap();
+    assert_eq!(held(&mut Sqlite::open(&copy).unwrap(), &reading).len(), 6100);
+}
+
 #[test]
 fn a_jump_of_the_clock_begins_a_new_line_that_later_lives_read() {
     let bed = Bed::new();

@@ -18,6 +18,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pua_core::Change;
@@ -47,6 +49,8 @@ pub struct Sqlite {
     name: String,
     /// The line of the clock that the file has, and the time noted with it.
     clock: Option<(i64, i64)>,
+    /// Asks for the end of a checkpoint before the next commit.
+    finish: Arc<AtomicBool>,
     /// Held as long as the file is used.
     _lock: lock::Lock,
 }
@@ -80,7 +84,7 @@ impl Sqlite {
             .execute_batch(&format!(
                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;
                  PRAGMA cache_size = -{CACHE}; PRAGMA journal_size_limit = {};",
-                checkpoint::LARGE
+                checkpoint::LIMIT
             ))
             .map_err(sql)?;
         connection.set_prepared_statement_cache_capacity(32);
@@ -99,6 +103,7 @@ impl Sqlite {
             path,
             name,
             clock: None,
+            finish: Arc::default(),
             _lock: lock,
         })
     }
@@ -185,12 +190,14 @@ impl Sqlite {
                 .and_then(|mut statement| statement.execute(params![line.id, line.boot.0, line.offset, seen]))
                 .map_err(sql)?;
         }
+        let mut statements = publications::Statements::new(connection);
+        let publications = &mut statements;
         for change in batch.changes {
             let at = |instant| line.store(batch.reading, instant);
             let written = match change {
-                Change::Put(record) => publications::put(connection, line.id, at, record),
-                Change::Granted { .. } => publications::granted(connection, line.id, at, change),
-                Change::Delete { key } => publications::delete(connection, *key),
+                Change::Put(record) => publications::put(publications, line.id, at, record),
+                Change::Granted { .. } => publications::granted(publications, line.id, at, change),
+                Change::Delete { key } => publications::delete(publications, *key),
                 Change::PutSubscription(record) => subscriptions::put(connection, line.id, at, record),
                 Change::Dialogs {
                     key,
@@ -240,6 +247,9 @@ impl Backend for Sqlite {
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        if self.finish.swap(false, Ordering::Relaxed) {
+            checkpoint::finish(&self.connection);
+        }
         self.transaction(|sqlite| sqlite.write(batch))?;
         if self
             .clock
@@ -251,7 +261,10 @@ impl Backend for Sqlite {
     }
 
     fn upkeep(&mut self) -> Option<Box<dyn Upkeep>> {
-        Some(Box::new(checkpoint::Checkpointer::new(self.path.clone())))
+        Some(Box::new(checkpoint::Checkpointer::new(
+            self.path.clone(),
+            self.finish.clone(),
+        )))
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use pua_core::{Change, Document, OnStop, Proxy, PublicationName, PublicationRecord};
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::{failure, signed};
 use crate::backend::Restored;
@@ -20,6 +20,7 @@ const PUT: &str = "REPLACE INTO intent (key, presentity, package, id, content_ty
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const GRANTED: &str = "REPLACE INTO granted (key, etag, expires_ms, clock, revision, cseq)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const FORGET: &str = "DELETE FROM granted WHERE key = ?1";
 const LOAD: &str = "SELECT i.key, i.presentity, i.package, i.id, i.content_type, i.body, i.headers, i.proxy,
     i.until_ms, i.clock, i.removing, i.on_stop, i.revision, i.document_revision, i.call_id,
     g.etag, g.expires_ms, g.clock, g.revision, g.cseq
@@ -46,9 +47,40 @@ fn filled(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
+/// The statements of one batch: looked up once, not for each row.
+pub(super) struct Statements<'c> {
+    connection: &'c Connection,
+    put: Option<CachedStatement<'c>>,
+    granted: Option<CachedStatement<'c>>,
+    forget: Option<CachedStatement<'c>>,
+}
+
+impl<'c> Statements<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Statements<'c> {
+        Statements {
+            connection,
+            put: None,
+            granted: None,
+            forget: None,
+        }
+    }
+}
+
+fn prepared<'s, 'c>(
+    slot: &'s mut Option<CachedStatement<'c>>,
+    connection: &'c Connection,
+    sql: &str,
+) -> rusqlite::Result<&'s mut CachedStatement<'c>> {
+    let statement = match slot.take() {
+        Some(statement) => statement,
+        None => connection.prepare_cached(sql)?,
+    };
+    Ok(slot.insert(statement))
+}
+
 /// Writes a publication.
 pub(super) fn put(
-    connection: &Connection,
+    statements: &mut Statements<'_>,
     clock: i64,
     at: impl Fn(Instant) -> i64,
     record: &PublicationRecord,
@@ -59,7 +91,7 @@ pub(super) fn put(
         OnStop::Keep => "keep",
         OnStop::Remove => "remove",
     });
-    connection.prepare_cached(PUT)?.execute(params![
+    prepared(&mut statements.put, statements.connection, PUT)?.execute(params![
         signed(record.key),
         &*name.presentity,
         &*name.package,
@@ -81,11 +113,11 @@ pub(super) fn put(
         && record.published_revision == 0
         && record.cseq == 0;
     if pristine {
-        return forget(connection, record.key);
+        return forget(statements, record.key);
     }
     let granted = (record.etag.as_deref(), record.expires_at.map(at));
     grant(
-        connection,
+        statements,
         clock,
         record.key,
         granted,
@@ -96,7 +128,7 @@ pub(super) fn put(
 
 /// Writes what the server has granted.
 pub(super) fn granted(
-    connection: &Connection,
+    statements: &mut Statements<'_>,
     clock: i64,
     at: impl Fn(Instant) -> i64,
     change: &Change,
@@ -109,7 +141,7 @@ pub(super) fn granted(
             revision,
             cseq,
         } => grant(
-            connection,
+            statements,
             clock,
             *key,
             (etag.as_deref(), expires_at.map(at)),
@@ -121,7 +153,7 @@ pub(super) fn granted(
 }
 
 fn grant(
-    connection: &Connection,
+    statements: &mut Statements<'_>,
     clock: i64,
     key: u64,
     (etag, expires): (Option<&str>, Option<i64>),
@@ -129,22 +161,24 @@ fn grant(
     cseq: u32,
 ) -> rusqlite::Result<()> {
     let values = params![signed(key), etag, expires, clock, signed(revision), cseq];
-    connection.prepare_cached(GRANTED)?.execute(values).map(drop)
+    prepared(&mut statements.granted, statements.connection, GRANTED)?
+        .execute(values)
+        .map(drop)
 }
 
-fn forget(connection: &Connection, key: u64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM granted WHERE key = ?1")?
+fn forget(statements: &mut Statements<'_>, key: u64) -> rusqlite::Result<()> {
+    prepared(&mut statements.forget, statements.connection, FORGET)?
         .execute([signed(key)])
         .map(drop)
 }
 
 /// Removes a publication.
-pub(super) fn delete(connection: &Connection, key: u64) -> rusqlite::Result<()> {
-    connection
+pub(super) fn delete(statements: &mut Statements<'_>, key: u64) -> rusqlite::Result<()> {
+    statements
+        .connection
         .prepare_cached("DELETE FROM intent WHERE key = ?1")?
         .execute([signed(key)])?;
-    forget(connection, key)
+    forget(statements, key)
 }
 
 /// Reads all publications; how many.

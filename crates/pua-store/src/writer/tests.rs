@@ -50,13 +50,13 @@ impl Bed {
 
     /// A turn with a publication of this key, for which somebody waits.
     fn put(&mut self, key: u64) -> u64 {
-        self.turn(key, true)
+        self.turn(key, 1)
     }
 
-    fn turn(&mut self, key: u64, urgent: bool) -> u64 {
+    fn turn(&mut self, key: u64, waiters: usize) -> u64 {
         self.number += 1;
         let mut changes = vec![Change::Put(Box::new(record(key)))];
-        self.writer.commit(self.number, &mut changes, urgent);
+        self.writer.commit(self.number, &mut changes, waiters);
         assert!(changes.is_empty());
         self.number
     }
@@ -135,15 +135,15 @@ fn while_the_disk_is_busy_turns_gather_and_share_one_commit() {
 #[test]
 fn what_nobody_waits_for_is_written_with_what_somebody_does_or_soon() {
     let mut bed = Bed::new(Durability::Commit);
-    bed.turn(1, false);
-    bed.turn(2, false);
+    bed.turn(1, 0);
+    bed.turn(2, 0);
     let number = bed.put(3);
     bed.until("committed", |writer| writer.committed() >= number);
     assert_eq!(bed.keys(), [1, 2, 3]);
-    let number = bed.turn(4, false);
+    let number = bed.turn(4, 0);
     bed.until("written by itself", |writer| writer.committed() >= number);
-    let number = bed.turn(5, false);
-    bed.writer.hurry();
+    let number = bed.turn(5, 0);
+    bed.writer.hurry(1);
     bed.until("written in haste", |writer| writer.committed() >= number);
     assert_eq!(bed.keys(), [1, 2, 3, 4, 5]);
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use pua_core::Change;
 
-use super::{GATHERING, Opened, RETRY, Shared, line};
+use super::company::Company;
+use super::{GATHERING, Opened, RETRY, Shared, Sleep, line};
 use crate::backend::{Backend, Batch, Lease};
 use crate::clock::{Boot, ClockLine, Reading, Time};
 use crate::error::{Error, Trouble};
@@ -24,6 +25,9 @@ pub(super) struct Thread {
     changes: Vec<Change>,
     last: u64,
     events: Option<u64>,
+    /// So many wait for it.
+    waiters: usize,
+    company: Company,
     /// How long to wait before the next attempt.
     patience: Duration,
 }
@@ -47,6 +51,8 @@ impl Thread {
             changes: Vec::new(),
             last: 0,
             events: None,
+            waiters: 0,
+            company: Company::default(),
             patience: RETRY.0,
         }
     }
@@ -77,21 +83,31 @@ impl Thread {
     fn take(&mut self) -> Next {
         let shared = self.shared.clone();
         let mut queue = shared.queue();
+        let mut now = Instant::now();
         // After a failure it rests, whatever comes.
-        let rests = self.has_work();
-        let mut due: Option<Instant> = rests.then(|| Instant::now() + self.patience);
+        let rests = self.has_work().then(|| now + self.patience);
+        // A loaded writer looks by itself before anything that comes meanwhile can be due.
+        let quiet = now + GATHERING;
+        let mut company = None;
         loop {
-            let something = !queue.changes.is_empty() || queue.events.is_some();
-            if something && due.is_none() {
-                due = Some(Instant::now() + GATHERING);
-            }
-            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-            let hurries = something && queue.urgent && !rests;
-            if queue.stop || hurries || left.is_some_and(|left| left.is_zero()) {
+            let (due, sleep) = if let Some(rests) = rests {
+                (Some(rests), Sleep::No)
+            } else if queue.waiters > 0 {
+                let (enough, until) = *company.get_or_insert_with(|| self.company.expected(now));
+                let due = if queue.waiters >= enough { now } else { until };
+                (Some(due), Sleep::Waiters(enough))
+            } else if let Some(since) = queue.since {
+                (Some(since + GATHERING), Sleep::Waiters(1))
+            } else if now < quiet {
+                (Some(quiet), Sleep::Waiters(1))
+            } else {
+                (None, Sleep::Anything)
+            };
+            let left = due.map(|due| due.saturating_duration_since(now));
+            if queue.stop || (left == Some(Duration::ZERO) && (rests.is_some() || !queue.is_empty())) {
                 break;
             }
-            queue.idle = due.is_none();
-            queue.gathering = !rests;
+            queue.sleep = sleep;
             queue = match left {
                 None => shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(left) => {
@@ -99,10 +115,11 @@ impl Thread {
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
-            queue.idle = false;
-            queue.gathering = false;
+            queue.sleep = Sleep::No;
+            now = Instant::now();
         }
-        queue.urgent = false;
+        queue.since = None;
+        self.waiters += std::mem::take(&mut queue.waiters);
         if self.changes.is_empty() {
             // The two vectors change places, so that both keep their room.
             std::mem::swap(&mut self.changes, &mut queue.changes);
@@ -158,13 +175,13 @@ impl Thread {
     fn written(&mut self, took: Duration) {
         let shared = &self.shared;
         let counts = &shared.counts;
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         counts
             .rows
             .fetch_add(self.changes.len() as u64, Ordering::Relaxed);
         counts.commits.fetch_add(1, Ordering::Relaxed);
-        counts.last_commit_us.store(took, Ordering::Relaxed);
-        counts.longest_commit_us.fetch_max(took, Ordering::Relaxed);
+        counts.last_commit_us.store(us, Ordering::Relaxed);
+        counts.longest_commit_us.fetch_max(us, Ordering::Relaxed);
         self.changes.clear();
         if self.changes.capacity() > 4 * super::QUEUE {
             self.changes.shrink_to(super::QUEUE);
@@ -173,12 +190,14 @@ impl Thread {
         if let Some(events) = self.events.take() {
             shared.reserved.fetch_max(events, Ordering::AcqRel);
         }
-        {
+        let together = {
             let queue = shared.queue();
             counts
                 .waiting
                 .store(queue.changes.len() as u64, Ordering::Relaxed);
-        }
+            std::mem::take(&mut self.waiters) + queue.waiters
+        };
+        self.company.committed(Instant::now(), together, took);
         shared.committed.store(self.last, Ordering::Release);
         if shared.failed.swap(false, Ordering::AcqRel) {
             *shared.failure() = None;
@@ -188,6 +207,8 @@ impl Thread {
 
     fn failed(&mut self, error: Error, handed_over: usize, last_chance: bool) {
         let shared = &self.shared;
+        // They are told so, and wait no more.
+        self.waiters = 0;
         shared.counts.failures.fetch_add(1, Ordering::Relaxed);
         if last_chance && error.trouble == Trouble::Fenced {
             tracing::warn!(

@@ -22,11 +22,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// durable.
 pub(crate) trait Store {
     /// Takes the changes of turn `number`, in order, and leaves the vector empty. May return
-    /// before they are durable. `urgent`: somebody waits for that.
-    fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool);
+    /// before they are durable. `waiters`: so many wait for that.
+    fn commit(&mut self, number: u64, changes: &mut Vec<Change>, waiters: usize);
 
-    /// Somebody waits until what was handed over is durable.
-    fn hurry(&mut self);
+    /// So many more wait until what was handed over is durable.
+    fn hurry(&mut self, waiters: usize);
 
     /// The last turn all of whose changes are durable.
     fn committed(&self) -> u64;
@@ -175,19 +175,19 @@ impl Kept {
 }
 
 impl Store for Kept {
-    fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool) {
+    fn commit(&mut self, number: u64, changes: &mut Vec<Change>, waiters: usize) {
         match self {
             Kept::Memory { last } => {
                 changes.clear();
                 *last = number;
             }
-            Kept::Database(writer) => writer.commit(number, changes, urgent),
+            Kept::Database(writer) => writer.commit(number, changes, waiters),
         }
     }
 
-    fn hurry(&mut self) {
+    fn hurry(&mut self, waiters: usize) {
         if let Kept::Database(writer) = self {
-            writer.hurry();
+            writer.hurry(waiters);
         }
     }
 

@@ -71,12 +71,17 @@ impl Turn {
         failed: bool,
         mut release: impl FnMut(&mut Held, bool),
     ) {
-        let urgent = !self.held.replies.is_empty() || !self.held.events.is_empty();
+        // However many events there are, nobody makes more of them when they are told.
+        let waiters = self
+            .held
+            .replies
+            .len()
+            .max(usize::from(!self.held.events.is_empty()));
         if !self.changes.is_empty() {
             self.number += 1;
-            store.commit(self.number, &mut self.changes, urgent);
-        } else if urgent && self.number > store.committed() {
-            store.hurry();
+            store.commit(self.number, &mut self.changes, waiters);
+        } else if waiters > 0 && self.number > store.committed() {
+            store.hurry(waiters);
         }
         let committed = store.committed();
         while self
@@ -130,12 +135,12 @@ mod tests {
     }
 
     impl Store for Slow {
-        fn commit(&mut self, number: u64, changes: &mut Vec<Change>, urgent: bool) {
+        fn commit(&mut self, number: u64, changes: &mut Vec<Change>, waiters: usize) {
             changes.clear();
             self.taken = number;
-            self.hurried |= urgent;
+            self.hurried |= waiters > 0;
         }
-        fn hurry(&mut self) {
+        fn hurry(&mut self, _: usize) {
             self.hurried = true;
         }
         fn committed(&self) -> u64 {
