@@ -39,9 +39,10 @@ pub(crate) fn request(data: &[u8]) {
 fn exchange(data: &[u8], via: Via) {
     let request = Request::parse(data, via);
     assert!(!request.calls.is_empty());
+    let text = String::from_utf8_lossy(data);
     let said = Outcome {
         code: 403,
-        reason: String::from_utf8_lossy(data).into_owned(),
+        reason: (&*text).into(),
         ..Outcome::default()
     };
     let replies: Vec<Reply> = request
@@ -52,9 +53,9 @@ fn exchange(data: &[u8], via: Via) {
                 Reply::Subscribed(Box::new(SubscriptionOutcome {
                     response: said.clone(),
                     state: "terminated",
-                    termination: Some(said.reason.clone()),
+                    termination: Some(text.to_string()),
                     states: vec![ResourceState {
-                        resource: said.reason.clone(),
+                        resource: text.to_string(),
                         ..ResourceState::default()
                     }],
                     raw: true,

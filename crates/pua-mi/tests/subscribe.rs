@@ -429,7 +429,7 @@ fn what_the_notifier_ends_says_why_and_when_it_is_tried_again() {
     let ended = SubscriptionOutcome {
         response: Outcome {
             code: 200,
-            reason: String::new(),
+            reason: "".into(),
             next: Some(Next::Retry {
                 retry_at: "2026-11-23T10:05:00Z".into(),
             }),
