@@ -133,6 +133,26 @@ fn while_the_disk_is_busy_turns_gather_and_share_one_commit() {
 }
 
 #[test]
+fn who_comes_alone_after_a_crowd_is_written_as_well() {
+    let mut bed = Bed::new(Durability::Commit);
+    for _ in 0..20 {
+        let commits = bed.plan.commits();
+        bed.plan.hold();
+        bed.put(1);
+        bed.plan.wait_for(commits + 1);
+        for key in 2..=9 {
+            bed.put(key);
+        }
+        bed.plan.release();
+        let number = bed.number;
+        bed.until("the crowd", |writer| writer.committed() == number);
+        let number = bed.put(10);
+        bed.until("who is alone", |writer| writer.committed() == number);
+    }
+    assert_eq!(bed.keys(), (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_nobody_waits_for_is_written_with_what_somebody_does_or_soon() {
     let mut bed = Bed::new(Durability::Commit);
     bed.turn(1, 0);
