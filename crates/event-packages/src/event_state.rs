@@ -25,19 +25,17 @@ pub struct EventState {
     known: Option<Box<Known>>,
 }
 
-/// `started`: whether a document has come in the present dialog.
 #[derive(Debug)]
-enum Known {
-    One { started: bool, held: Held },
-    List { started: bool, table: Table },
+struct Known {
+    /// Whether a document has come in the present dialog.
+    started: bool,
+    content: Content,
 }
 
-impl Known {
-    fn started(&mut self) -> &mut bool {
-        match self {
-            Self::One { started, .. } | Self::List { started, .. } => started,
-        }
-    }
+#[derive(Debug)]
+enum Content {
+    One(Held),
+    List(Table),
 }
 
 /// What became of a document.
@@ -123,12 +121,7 @@ impl EventState {
     }
 
     fn apply_one(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
-        let (known, started) = match self.known.as_deref() {
-            Some(Known::One { started, held }) => (Some(held), *started),
-            Some(Known::List { started, .. }) => (None, *started),
-            None => (None, false),
-        };
-        let step = Held::step(known, started, content_type, body)?;
+        let step = Held::step(self.one(), self.started(), content_type, body)?;
         Ok(match step {
             Step::Stale => Applied::Stale,
             Step::Refused => Applied::Gap {
@@ -137,7 +130,7 @@ impl EventState {
             },
             Step::Taken { held, changed, gap } => {
                 match held {
-                    Some(held) => self.set(Known::One { started: true, held }),
+                    Some(held) => self.set(Content::One(held)),
                     None => self.start(),
                 }
                 match (gap, changed) {
@@ -152,8 +145,16 @@ impl EventState {
         })
     }
 
+    fn started(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.started)
+    }
+
     /// Puts what is known now in the place of what was.
-    fn set(&mut self, new: Known) {
+    fn set(&mut self, content: Content) {
+        let new = Known {
+            started: true,
+            content,
+        };
         match &mut self.known {
             Some(known) => **known = new,
             None => self.known = Some(Box::new(new)),
@@ -162,7 +163,7 @@ impl EventState {
 
     fn start(&mut self) {
         if let Some(known) = &mut self.known {
-            *known.started() = true;
+            known.started = true;
         }
     }
 
@@ -172,10 +173,10 @@ impl EventState {
         parts: Option<&multipart::Multipart<'_>>,
         octets: usize,
     ) -> Result<Applied, DocumentError> {
-        let (known, started) = match self.known.as_deref_mut() {
-            Some(Known::List { started, table }) => (Some(table), *started),
-            Some(Known::One { started, .. }) => (None, *started),
-            None => (None, false),
+        let started = self.started();
+        let known = match self.known.as_deref_mut().map(|known| &mut known.content) {
+            Some(Content::List(table)) => Some(table),
+            Some(Content::One(_)) | None => None,
         };
         let Some(update) = list::update(known.as_deref(), started, list, parts, octets)? else {
             return Ok(Applied::Stale);
@@ -187,7 +188,7 @@ impl EventState {
             None => {
                 let mut table = Table::default();
                 let changes = table.commit(update);
-                self.set(Known::List { started: true, table });
+                self.set(Content::List(table));
                 changes
             }
         };
@@ -204,16 +205,16 @@ impl EventState {
     }
 
     fn one(&self) -> Option<&Held> {
-        match self.known.as_deref() {
-            Some(Known::One { held, .. }) => Some(held),
-            Some(Known::List { .. }) | None => None,
+        match &self.known.as_ref()?.content {
+            Content::One(held) => Some(held),
+            Content::List(_) => None,
         }
     }
 
     fn list(&self) -> Option<&Table> {
-        match self.known.as_deref() {
-            Some(Known::List { table, .. }) => Some(table),
-            Some(Known::One { .. }) | None => None,
+        match &self.known.as_ref()?.content {
+            Content::List(table) => Some(table),
+            Content::One(_) => None,
         }
     }
 
@@ -230,9 +231,9 @@ impl EventState {
     /// Gives up what can be read again from the octets: all but what partial documents were put together to. To be called
     /// when a notification has been dealt with.
     pub fn rest(&mut self) {
-        match self.known.as_deref_mut() {
-            Some(Known::One { held, .. }) => held.rest(),
-            Some(Known::List { table, .. }) => table.rest(),
+        match self.known.as_deref_mut().map(|known| &mut known.content) {
+            Some(Content::One(held)) => held.rest(),
+            Some(Content::List(table)) => table.rest(),
             None => {}
         }
     }
@@ -268,7 +269,7 @@ impl EventState {
     /// A new dialog: versions are counted anew. What is known stays until its first document.
     pub fn restart(&mut self) {
         if let Some(known) = &mut self.known {
-            *known.started() = false;
+            known.started = false;
         }
     }
 }

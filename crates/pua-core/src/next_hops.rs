@@ -10,11 +10,13 @@ use sip_wire::{Host, Scheme, Uri};
 use slab::Slab;
 use smallvec::SmallVec;
 
+use crate::bucket::Gate;
 use crate::command::Proxy;
 use crate::config::{Config, Pacing};
 use crate::core::Core;
 use crate::next_hop::{Destination, NextHop};
 use crate::output::{Output, Query, Refusal, ResolveError};
+use crate::paced::Lane;
 
 /// Servers that asked for quiet, as far as they are remembered.
 const QUIET: usize = 64;
@@ -300,6 +302,19 @@ impl NextHops {
     /// Has the paced queue of a hop looked at again then.
     pub(crate) fn wake_at(&mut self, index: u32, at: Instant) {
         self.due.set(index, at);
+    }
+
+    /// Whether the next of a lane of a hop may go now; else the hop is looked at again when it may,
+    /// or when something that is under way is over.
+    pub(crate) fn lets_go(&mut self, now: Instant, index: u32, lane: Lane) -> bool {
+        match self.get(index).map(|hop| hop.gate(now, lane)) {
+            Some(Gate::Open) => true,
+            Some(Gate::ClosedUntil(at)) => {
+                self.wake_at(index, at);
+                false
+            }
+            Some(Gate::Full) | None => false,
+        }
     }
 
     /// Has it looked at in this turn, when what goes on now is done.

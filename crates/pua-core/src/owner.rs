@@ -63,3 +63,14 @@ pub(crate) struct Ticket {
     /// The lower half of the holder's key: the index may be another's by now.
     pub(crate) key: u32,
 }
+
+impl Ticket {
+    /// Of the low half of a key: that tells it from what had its index before.
+    pub(crate) fn new(role: Role, index: u32, key: u64) -> Self {
+        Ticket {
+            role,
+            index,
+            key: key as u32,
+        }
+    }
+}

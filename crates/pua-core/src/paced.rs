@@ -145,10 +145,7 @@ impl PacedQueue {
 
     /// What has ended while it waited is missing from now on.
     pub(crate) fn sort_out(&mut self, now: Instant) {
-        while self.ending.peek().is_some_and(|place| place.end <= now) {
-            let Some(place) = self.ending.peek() else {
-                return;
-            };
+        while let Some(place) = self.ending.peek().filter(|place| place.end <= now) {
             let (end, ticket) = (place.end, place.ticket);
             self.pop_front(Lane::Ending);
             self.push(now, Lane::Missing, end, ticket);

@@ -333,14 +333,11 @@ impl Writer {
     /// Why it will never be written again: another daemon has become its owner.
     #[must_use]
     pub fn taken_over(&self) -> Option<Error> {
-        if !self.shared.failed.load(Ordering::Acquire) {
+        // Asked in each turn: the reason is behind a lock, whether there is one is not.
+        if !self.is_failed() {
             return None;
         }
-        let failure = self.shared.failure();
-        failure
-            .as_ref()
-            .filter(|error| error.trouble == Trouble::Fenced)
-            .cloned()
+        self.failure().filter(|error| error.trouble == Trouble::Fenced)
     }
 
     /// How long the commit under way has taken; zero if none is.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{held, line, plain, write};
 use pua_core::{Change, OnStop};
-use pua_store::{Backend, Batch, Boot, Reading, Restored, Sqlite, Trouble, sqlite};
+use pua_store::{Backend, Batch, Boot, Lease, Reading, Restored, Sqlite, Trouble, sqlite};
 
 struct Bed {
     directory: tempfile::TempDir,
@@ -304,6 +304,14 @@ fn a_checkpoint_moves_the_log_into_the_file_while_it_is_used() {
     assert_eq!(held(&mut sqlite, &reading).len(), 3000);
 }
 
+/// One batch with publications of these keys.
+fn put(sqlite: &mut Sqlite, lease: &Lease, reading: &Reading, keys: std::ops::Range<u64>) {
+    let mut changes = keys
+        .map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
+        .collect();
+    write(sqlite, lease, reading, &mut changes).unwrap();
+}
+
 /// The number of a WAL, which grows by one whenever it is written from its beginning.
 fn number_of(wal: &Path) -> u32 {
     let bytes = fs::read(wal).unwrap();
@@ -318,12 +326,7 @@ fn a_log_that_is_never_moved_in_whole_is_finished_by_the_writer_and_begins_again
     let mut upkeep = sqlite.upkeep().unwrap();
     let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
-    let batch = |sqlite: &mut Sqlite, keys: std::ops::Range<u64>| {
-        let mut changes = keys
-            .map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
-            .collect();
-        write(sqlite, &lease, &reading, &mut changes).unwrap();
-    };
+    let batch = |sqlite: &mut Sqlite, keys| put(sqlite, &lease, &reading, keys);
     batch(&mut sqlite, 0..1);
     // Somebody reads what was before.
     let reader = rusqlite::Connection::open(&path).unwrap();
@@ -349,12 +352,7 @@ fn a_log_that_is_much_used_gets_room_and_is_good_after_a_crash() {
     let mut upkeep = sqlite.upkeep().unwrap();
     let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
-    let batch = |sqlite: &mut Sqlite, keys: std::ops::Range<u64>| {
-        let mut changes = keys
-            .map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
-            .collect();
-        write(sqlite, &lease, &reading, &mut changes).unwrap();
-    };
+    let batch = |sqlite: &mut Sqlite, keys| put(sqlite, &lease, &reading, keys);
     batch(&mut sqlite, 0..3000);
     let used = fs::metadata(&wal).unwrap().len();
     upkeep.run().unwrap();

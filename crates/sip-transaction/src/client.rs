@@ -100,8 +100,13 @@ impl std::fmt::Debug for Branch {
     }
 }
 
-/// A number in lower-case hexadecimal digits, at most sixteen.
-fn hex(digits: &[u8]) -> Option<u64> {
+/// A number in lower-case hexadecimal digits, of which there are one to sixteen: what the numbers in
+/// branches, tags and Call-IDs of our own are read with.
+#[must_use]
+pub fn hex(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
     digits.iter().try_fold(0, |number, digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',

@@ -31,7 +31,7 @@ mod flow;
 mod response;
 mod server;
 
-pub use client::{Arrived, Branch, ClientKey, ClientTransactions, Elapsed};
+pub use client::{Arrived, Branch, ClientKey, ClientTransactions, Elapsed, hex};
 pub use due::DueTimes;
 pub use flow::{Flow, Hop, Timers, Transmit, Transport};
 pub use response::{response, response_hop};

@@ -196,7 +196,7 @@ impl Epa {
                 revision: 0,
                 cseq,
             };
-            core.outputs.push_back(Output::Persist(change));
+            core.persist(change);
             self.answer(core, index, covered, outcome);
             self.arm(index);
             self.release(core, index);
@@ -276,7 +276,7 @@ impl Epa {
             revision: 0,
             cseq: publication.cseq,
         };
-        core.outputs.push_back(Output::Persist(change));
+        core.persist(change);
         self.answer(core, index, covered, outcome);
         self.release(core, index);
         self.enqueue(now, core, index, Cause::Application);
@@ -361,7 +361,7 @@ impl Epa {
                     revision: 0,
                     cseq,
                 };
-                core.outputs.push_back(Output::Persist(change));
+                core.persist(change);
                 let swept = core
                     .hops
                     .get(next_hop)

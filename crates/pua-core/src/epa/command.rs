@@ -201,7 +201,7 @@ impl Epa {
         publication.intent.revision += 1;
         if core.config.durable {
             let record = Box::new(record(core, publication));
-            core.outputs.push_back(Output::Persist(Change::Put(record)));
+            core.persist(Change::Put(record));
         }
         match wait {
             Wait::None => {}

@@ -24,7 +24,7 @@ use crate::command::CommandId;
 use crate::core::Core;
 use crate::interned::Interned;
 use crate::output::{Event, Output};
-use crate::owner::{Owner, Role, Ticket};
+use crate::owner::{Owner, Role};
 use crate::publication::{Cause, Ending, Publication, State, Wanted};
 use crate::record::Change;
 use crate::schedule::{Patience, back_off};
@@ -69,14 +69,6 @@ fn owner(index: u32, serial: u32) -> u64 {
         serial,
     }
     .into()
-}
-
-fn ticket(index: u32, key: u64) -> Ticket {
-    Ticket {
-        role: Role::Publisher,
-        index,
-        key: key as u32,
-    }
 }
 
 impl Epa {
@@ -165,8 +157,7 @@ impl Epa {
             return;
         };
         self.due.clear(index);
-        core.outputs
-            .push_back(Output::Persist(Change::Delete { key: publication.key }));
+        core.persist(Change::Delete { key: publication.key });
         let name = publication.name.clone();
         core.outputs.push_back(Output::Event(match ending {
             Ending::Removed => Event::Removed { name },

@@ -8,7 +8,6 @@ use super::Epa;
 use super::command::record;
 use crate::command::OnStop;
 use crate::core::Core;
-use crate::output::Output;
 use crate::publication::{Cause, State, Wanted};
 use crate::record::Change;
 
@@ -78,8 +77,10 @@ impl Epa {
         };
         publication.intent.wanted = Wanted::Gone;
         publication.intent.revision += 1;
-        let change = Change::Put(Box::new(record(core, publication)));
-        core.outputs.push_back(Output::Persist(change));
+        if core.config.durable {
+            let record = Box::new(record(core, publication));
+            core.persist(Change::Put(record));
+        }
         if !matches!(publication.state, State::Requesting(_)) {
             self.enqueue(now, core, index, Cause::Application);
         }

@@ -9,11 +9,10 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::Epa;
 use super::presentity::UnderWay;
-use super::{Epa, ticket};
-use crate::bucket::Gate;
 use crate::core::Core;
-use crate::owner::{Owner, Ready, Role};
+use crate::owner::{Owner, Ready, Role, Ticket};
 use crate::paced::Lane;
 use crate::publication::{Cause, State};
 
@@ -61,9 +60,12 @@ impl Epa {
         };
         let (hop, end) = (publication.next_hop, publication.lost_at(now));
         if let Some(next_hop) = core.hops.get(hop) {
-            next_hop
-                .paced
-                .push(now, lane, end, ticket(index, publication.key));
+            next_hop.paced.push(
+                now,
+                lane,
+                end,
+                Ticket::new(Role::Publisher, index, publication.key),
+            );
         }
         self.arm(index);
         hop
@@ -89,10 +91,7 @@ impl Epa {
                 self.take_turns(now, core, slot);
                 continue;
             }
-            let Some(lane) = next_hop.lane(now) else {
-                return false;
-            };
-            let Some(ticket) = next_hop.paced.front(lane) else {
+            let Some((lane, ticket)) = next_hop.next_paced(now) else {
                 return false;
             };
             if ticket.role != Role::Publisher {
@@ -108,18 +107,12 @@ impl Epa {
                         }
                     )
             });
-            if waits {
-                match next_hop.gate(now, lane) {
-                    Gate::Open => {}
-                    // What is under way wakes it when it is over.
-                    Gate::Full => return false,
-                    Gate::ClosedUntil(at) => {
-                        core.hops.wake_at(hop, at);
-                        return false;
-                    }
-                }
+            if waits && !core.hops.lets_go(now, hop, lane) {
+                return false;
             }
-            next_hop.paced.pop_front(lane);
+            if let Some(next_hop) = core.hops.get(hop) {
+                next_hop.paced.pop_front(lane);
+            }
             if waits {
                 self.admit(now, core, index);
             }

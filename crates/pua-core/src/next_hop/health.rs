@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::NextHop;
 use crate::bucket::Gate;
+use crate::owner::Ticket;
 use crate::paced::Lane;
 use crate::schedule::{Patience, back_off};
 
@@ -54,25 +55,27 @@ impl NextHop {
         self.swept = false;
     }
 
-    /// Which lane of what waits for the paced rate is next.
-    pub(crate) fn lane(&mut self, now: Instant) -> Option<Lane> {
+    /// Who is next of those that wait for the paced rate, and in which lane.
+    pub(crate) fn next_paced(&mut self, now: Instant) -> Option<(Lane, Ticket)> {
+        let lane = self.lane(now)?;
+        Some((lane, self.paced.front(lane)?))
+    }
+
+    fn lane(&mut self, now: Instant) -> Option<Lane> {
         self.paced.sort_out(now);
         let waits = |lane| self.paced.front(lane).is_some();
         match (waits(Lane::Ending), waits(Lane::Missing)) {
             (false, false) => None,
             (true, false) => Some(Lane::Ending),
             (false, true) => Some(Lane::Missing),
-            (true, true) => match self.flows_on(now).is_some_and(|at| at <= now) {
-                true => Some(Lane::Ending),
-                false => Some(Lane::Missing),
-            },
+            (true, true) => {
+                let need = self.paced.need(now);
+                match need.is_some_and(|need| self.flowed_at + need <= now) {
+                    true => Some(Lane::Ending),
+                    false => Some(Lane::Missing),
+                }
+            }
         }
-    }
-
-    /// When the next of what ends must go at the latest, so that all of them go in time.
-    fn flows_on(&mut self, now: Instant) -> Option<Instant> {
-        let need = self.paced.need(now)?;
-        Some(self.flowed_at + need)
     }
 
     /// Whether the next of a lane may go now; takes its share of the rate if so.
@@ -88,9 +91,11 @@ impl NextHop {
         if !self.window.has_room() || !self.ready.is_empty() {
             return Gate::Full;
         }
-        let (Some(need), Some(on)) = (self.paced.need(now), self.flows_on(now)) else {
+        let Some(need) = self.paced.need(now) else {
             return self.bucket.take(now);
         };
+        // When the next of what ends must go at the latest, so that all of them go in time.
+        let on = self.flowed_at + need;
         let gate = match lane {
             Lane::Ending if on <= now => {
                 // What is missing keeps a quarter of the rate, however much there is to be kept.

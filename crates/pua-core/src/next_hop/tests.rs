@@ -199,7 +199,9 @@ fn run(hop: &mut NextHop, from: Instant, until: Instant) -> [Vec<u64>; 2] {
     let mut sent = [Vec::new(), Vec::new()];
     let mut at = from;
     while at < until {
-        let Some(lane) = hop.lane(at) else { break };
+        let Some((lane, _)) = hop.next_paced(at) else {
+            break;
+        };
         match hop.gate(at, lane) {
             Gate::Open => {
                 hop.paced.pop_front(lane);

@@ -182,10 +182,9 @@ impl Subscriber {
         };
         subscription.intent.desire = Desire::Gone;
         if !self.stopping {
-            core.outputs
-                .push_back(Output::Persist(Change::DeleteSubscription {
-                    key: subscription.key,
-                }));
+            core.persist(Change::DeleteSubscription {
+                key: subscription.key,
+            });
         }
         match subscription.state {
             State::Queued { .. } | State::Waiting { .. } | State::Over => self.end(now, core, index),

@@ -30,15 +30,19 @@ const SPREAD: Duration = Duration::from_secs(2);
 impl Subscriber {
     /// Has what is wanted of a subscription written, with all that is known of its dialogs.
     pub(super) fn persist_wanted(&self, core: &mut Core, index: u32) {
-        if let Some(subscription) = self.subscriptions.get(index as usize) {
+        if core.config.durable
+            && let Some(subscription) = self.subscriptions.get(index as usize)
+        {
             let record = Box::new(self.record(subscription));
-            core.outputs
-                .push_back(Output::Persist(Change::PutSubscription(record)));
+            core.persist(Change::PutSubscription(record));
         }
     }
 
     /// Has the dialog usages of a subscription written: one was made, refreshed, or ended.
     pub(super) fn persist_dialogs(&self, core: &mut Core, index: u32) {
+        if !core.config.durable {
+            return;
+        }
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
@@ -46,12 +50,12 @@ impl Subscriber {
         if subscription.intent.fetch || !(subscription.stands() || self.stopping) {
             return;
         }
-        core.outputs.push_back(Output::Persist(Change::Dialogs {
+        core.persist(Change::Dialogs {
             key: subscription.key,
             call_id: subscription.identity.call_id(),
             from_tag: subscription.identity.own_tag(),
             dialogs: self.dialog_records(subscription),
-        }));
+        });
     }
 
     /// The durable form of a subscription.
@@ -99,8 +103,7 @@ impl Subscriber {
         self.next_key = self.next_key.max(record.key.saturating_add(1));
         if record.until.is_some_and(|until| until <= now) {
             // Its lifetime has ended meanwhile.
-            core.outputs
-                .push_back(Output::Persist(Change::DeleteSubscription { key: record.key }));
+            core.persist(Change::DeleteSubscription { key: record.key });
             core.outputs.push_back(Output::Event(Event::Subscription {
                 name: record.name,
                 dialog: None,

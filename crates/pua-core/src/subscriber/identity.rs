@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sip_transaction::hex;
+
 /// What tells the dialogs of one first SUBSCRIBE from all others (RFC 6665 §4.4.1): the Call-ID,
 /// 128 random bits, and our tag: the engine's slot, 64 random bits, and the number of what it
 /// belongs to, by which it is found without a table.
@@ -38,17 +40,17 @@ impl SetIdentity {
 
     /// From the texts; `None` unless they are what this gives.
     pub(super) fn parse(call_id: &str, from_tag: &str) -> Option<SetIdentity> {
-        let (high, low) = call_id.split_at_checked(16)?;
+        let (high, low) = call_id.split_at_checked(16).filter(|(_, low)| low.len() == 16)?;
         let (slot, rest) = from_tag.split_at_checked(2)?;
         let (tag, index) = rest.split_at_checked(16)?;
         if index.len() > 1 && index.starts_with('0') {
             return None;
         }
         Some(SetIdentity {
-            call: [number(high, 16)?, number(low, 16)?],
-            tag: number(tag, 16)?,
-            index: u32::try_from(number(index, index.len())?).ok()?,
-            slot: u8::try_from(number(slot, 2)?).ok()?,
+            call: [hex(high.as_bytes())?, hex(low.as_bytes())?],
+            tag: hex(tag.as_bytes())?,
+            index: u32::try_from(hex(index.as_bytes())?).ok()?,
+            slot: u8::try_from(hex(slot.as_bytes())?).ok()?,
             there: true,
         })
     }
@@ -94,21 +96,6 @@ fn write(number: u64, digits: u32, text: &mut String) {
         let digit = (number >> (4 * place)) & 15;
         text.push(char::from_digit(digit as u32, 16).unwrap_or('0'));
     }
-}
-
-/// A number that is written in so many digits, as [`write()`] does it.
-fn number(text: &str, digits: usize) -> Option<u64> {
-    if text.len() != digits || digits == 0 || digits > 16 {
-        return None;
-    }
-    text.bytes().try_fold(0, |number, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        Some((number << 4) | u64::from(digit))
-    })
 }
 
 /// The number in a tag; that the tag is ours is for the caller to see.

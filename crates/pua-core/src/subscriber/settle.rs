@@ -279,7 +279,7 @@ impl Subscriber {
             }
             // The graceful stop ends dialogs, not what is wanted.
             let key = subscription.key;
-            core.outputs.push_back(Output::Persist(match self.stopping {
+            core.persist(match self.stopping {
                 true => Change::Dialogs {
                     key,
                     call_id: subscription.identity.call_id(),
@@ -287,7 +287,7 @@ impl Subscriber {
                     dialogs: Vec::new(),
                 },
                 false => Change::DeleteSubscription { key },
-            }));
+            });
             let change = SubscriptionChange::Terminated {
                 reason: subscription.termination().cloned(),
                 detail: None,

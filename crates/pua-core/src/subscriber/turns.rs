@@ -9,7 +9,6 @@ use std::time::Instant;
 use super::Subscriber;
 use super::subscription::{Exchange, Operation, State, Subscription};
 use super::usage::Doing;
-use crate::bucket::Gate;
 use crate::core::Core;
 use crate::owner::{Owner, Ready, Role, Ticket, next_serial};
 use crate::paced::Lane;
@@ -38,7 +37,7 @@ impl Subscriber {
         match cause {
             Cause::Application if takes_place(core, hop, index) => {}
             Cause::Application => self.begin(now, core, index),
-            Cause::Ourselves => take_ticket(now, core, hop, now, ticket(index, key)),
+            Cause::Ourselves => take_ticket(now, core, hop, now, Ticket::new(Role::Subscriber, index, key)),
         }
         self.arm(index);
     }
@@ -89,7 +88,7 @@ impl Subscriber {
         match cause {
             Cause::Application if takes_place(core, hop, index) => {}
             Cause::Application => self.begin_in_dialog(now, core, index, id),
-            Cause::Ourselves => take_ticket(now, core, hop, end, ticket(index, key)),
+            Cause::Ourselves => take_ticket(now, core, hop, end, Ticket::new(Role::Subscriber, index, key)),
         }
         self.arm(index);
     }
@@ -128,10 +127,7 @@ impl Subscriber {
                 self.go(now, core, index, waits);
                 continue;
             }
-            let Some(lane) = next_hop.lane(now) else {
-                return false;
-            };
-            let Some(ticket) = next_hop.paced.front(lane) else {
+            let Some((lane, ticket)) = next_hop.next_paced(now) else {
                 return false;
             };
             if ticket.role != Role::Subscriber {
@@ -142,18 +138,12 @@ impl Subscriber {
                 .get(ticket.index as usize)
                 .filter(|subscription| subscription.key as u32 == ticket.key)
                 .and_then(|subscription| waits_for(subscription, hop, Cause::Ourselves));
-            if waits.is_some() {
-                match next_hop.gate(now, lane) {
-                    Gate::Open => {}
-                    // What is under way wakes it when it is over.
-                    Gate::Full => return false,
-                    Gate::ClosedUntil(at) => {
-                        core.hops.wake_at(hop, at);
-                        return false;
-                    }
-                }
+            if waits.is_some() && !core.hops.lets_go(now, hop, lane) {
+                return false;
             }
-            next_hop.paced.pop_front(lane);
+            if let Some(next_hop) = core.hops.get(hop) {
+                next_hop.paced.pop_front(lane);
+            }
             self.go(now, core, ticket.index, waits);
         }
     }
@@ -237,14 +227,6 @@ fn takes_place(core: &mut Core, hop: u32, index: u32) -> bool {
         next_hop.ready.push_back(Ready::Subscription(index));
     }
     full
-}
-
-fn ticket(index: u32, key: u64) -> Ticket {
-    Ticket {
-        role: Role::Subscriber,
-        index,
-        key: key as u32,
-    }
 }
 
 /// Puts a subscription into the paced queue of a next hop. `end`: when the notifier ends what there

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
-use super::{connect, failure, of_system};
+use super::{beside, connect, failure, of_system};
 use crate::backend::{Upkeep, UpkeepFigures};
 use crate::error::Error;
 
@@ -107,9 +107,7 @@ impl Checkpointer {
     }
 
     fn log(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        name.into()
+        beside(&self.path, "-wal")
     }
 
     fn wal(&self) -> Option<(u64, std::time::SystemTime)> {

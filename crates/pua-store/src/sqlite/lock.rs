@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::of_system;
+use super::{beside, of_system};
 use crate::error::{Error, Trouble};
 
 /// Held until it is dropped. The file stays: removing it would let two daemons lock two files of
@@ -21,9 +21,7 @@ pub(super) struct Lock {
 
 /// The lock file of a database.
 pub(super) fn lock_path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+    beside(database, ".lock")
 }
 
 impl Lock {

@@ -326,6 +326,13 @@ fn clocks(connection: &Connection) -> rusqlite::Result<Vec<ClockLine>> {
     lines.collect()
 }
 
+/// A file that belongs to a database and stands beside it.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// The file that a path means, however it is written: its directory must be there.
 fn resolve(path: &Path) -> Result<PathBuf, Error> {
     let unopenable =

@@ -8,20 +8,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::fcntl::{FallocateFlags, fallocate};
+
+use super::beside;
 
 /// What a database that is being opened needs: its index is made anew.
 const FIRST: usize = 64 * 1024;
 /// What the index of a WAL of 128 MiB needs, in bytes: a piece of 32 KiB for 4096 pages of 4 KiB.
 const ALL: i64 = 256 * 1024;
-
-fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
 
 /// Whether there is room to open a database: takes it and gives it back.
 ///
@@ -64,10 +60,6 @@ mod tests {
     #[test]
     fn an_open_database_has_the_blocks_of_its_index() {
         let directory = tempfile::tempdir().unwrap();
-        let scratch = File::create(directory.path().join("scratch")).unwrap();
-        if fallocate(&scratch, FallocateFlags::empty(), 0, ALL).is_err() {
-            return;
-        }
         let path = directory.path().join("pua.db");
         let _open = Sqlite::open(&path).unwrap();
         let index = std::fs::metadata(beside(&path, "-shm")).unwrap();
