@@ -8,6 +8,7 @@ use sip_wire::{Limits, Message, StartLine};
 use crate::command::{Command, CommandId, PublicationName, SubscriptionName, Wait};
 use crate::config::Config;
 use crate::core::Core;
+use crate::division::Held;
 use crate::epa::Epa;
 use crate::output::{Input, Output, Refusal, Reply, Unreachable};
 use crate::owner::{Owner, Role};
@@ -33,12 +34,13 @@ impl UserAgent {
     /// tags, branches and Call-IDs are made from it.
     #[must_use]
     pub fn new(now: Instant, config: Config, seed: [u8; 32]) -> Self {
+        let share = config.share;
         let mut core = Core::new(now, config, seed);
         let uas = Uas::new(now, &mut core);
         UserAgent {
             core,
-            epa: Epa::new(now),
-            subscriber: Subscriber::new(now),
+            epa: Epa::new(now, share),
+            subscriber: Subscriber::new(now, share),
             uas,
             stopping: false,
         }
@@ -93,7 +95,7 @@ impl UserAgent {
         let core = &mut self.core;
         core.counters.commands += 1;
         let wait = command.wait();
-        let waiting = self.epa.waiting() + self.subscriber.waiting();
+        let waiting = self.epa.waiting() + self.subscriber.waiting() + core.elsewhere.commands;
         let taken = if self.stopping || waiting >= core.config.limits.commands {
             Err(Refusal::Busy)
         } else {
@@ -249,6 +251,28 @@ impl UserAgent {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// What is held, to be told to the other engines.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held {
+            publications: self.epa.len(),
+            subscriptions: self.subscriber.len(),
+            commands: self.epa.waiting() + self.subscriber.waiting(),
+        }
+    }
+
+    /// What the other engines hold: it counts in the limits.
+    pub fn held_elsewhere(&mut self, held: Held) {
+        self.core.elsewhere = held;
+    }
+
+    /// The store has records of publications and of subscriptions with these keys, perhaps of other
+    /// engines: no key up to them is given again.
+    pub fn skip_keys(&mut self, publications: u64, subscriptions: u64) {
+        self.epa.keys.skip(publications);
+        self.subscriber.keys.skip(subscriptions);
     }
 
     /// The publications that pass `filter`, at most `limit` of them; `cursor` is the `next` of

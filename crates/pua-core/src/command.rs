@@ -173,6 +173,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whose state it is about: the presentity's URI as the application writes it.
+    #[must_use]
+    pub fn presentity(&self) -> &str {
+        match self {
+            Command::Publish(publish) => &publish.name.presentity,
+            Command::Remove(target) | Command::Refresh(target) => &target.name.presentity,
+            Command::Subscribe(subscribe) | Command::Fetch(subscribe) => &subscribe.name.presentity,
+            Command::Unsubscribe(target) => &target.name.presentity,
+        }
+    }
+
     /// When the application wants its answer.
     pub(crate) fn wait(&self) -> Wait {
         match self {

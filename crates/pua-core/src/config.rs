@@ -7,6 +7,7 @@ use std::time::Duration;
 use sip_transaction::{Timers, Transport};
 
 use crate::command::Proxy;
+use crate::division::Share;
 
 /// A user name and password for one digest realm.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +28,9 @@ impl std::fmt::Debug for Credential {
     }
 }
 
-/// Bounds on what is held, so that no application and no peer can exhaust memory.
+/// Bounds on what is held, so that no application and no peer can exhaust memory. Those of
+/// publications, subscriptions and commands are for all engines together
+/// ([`UserAgent::held_elsewhere`](crate::UserAgent::held_elsewhere)).
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Publications held.
@@ -68,6 +71,8 @@ pub struct Pacing {
     /// Requests that may be on their way to one next hop at once, an application's included: at
     /// least so many, however far behind the server is.
     pub window_floor: u32,
+    /// So many before anything is known of the server.
+    pub window_first: u32,
     /// And at most so many, however fast it answers.
     pub window_ceiling: u32,
     /// The shortest time between two PUBLISHes with new state of one publication; changes in
@@ -81,6 +86,7 @@ impl Default for Pacing {
             rate: 1000,
             burst: 50,
             window_floor: 4,
+            window_first: 64,
             window_ceiling: 1000,
             min_interval: Duration::ZERO,
         }
@@ -148,9 +154,9 @@ pub struct Config {
     pub pacing: Pacing,
     /// The size of a request above which it goes by TCP (RFC 3261 §18.1.1), in bytes.
     pub udp_limit: usize,
-    /// The number of this engine among several, at most 255: part of every branch and tag, so
-    /// that responses find their engine.
-    pub slot: u8,
+    /// Which engine this is among several that share the listening addresses. It cannot change
+    /// later.
+    pub share: Share,
     /// Whether there is a store: without one no record of a publication is made for it.
     pub durable: bool,
 }
@@ -170,7 +176,7 @@ impl Default for Config {
             limits: Limits::default(),
             pacing: Pacing::default(),
             udp_limit: 1300,
-            slot: 0,
+            share: Share::WHOLE,
             durable: true,
         }
     }

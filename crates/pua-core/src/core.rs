@@ -10,6 +10,7 @@ use sip_transaction::{ClientTransactions, Transport};
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::division::Held;
 use crate::failure::cleaned_reason;
 use crate::next_hop::Selection;
 use crate::next_hops::NextHops;
@@ -35,12 +36,15 @@ pub(crate) struct Core {
     pub(crate) rows: Vec<u8>,
     /// The reason phrase of the last success: the next one has the same.
     reason: Arc<str>,
+    /// What other engines hold.
+    pub(crate) elsewhere: Held,
 }
 
 impl Core {
     pub(crate) fn new(now: Instant, config: Config, seed: [u8; 32]) -> Self {
-        let mut random = Random::new(seed, config.slot);
-        let clients = ClientTransactions::new(now, config.timers, config.slot, random.seed());
+        let engine = config.share.engine;
+        let mut random = Random::new(seed, engine);
+        let clients = ClientTransactions::new(now, config.timers, engine, random.seed());
         Core {
             config,
             random,
@@ -52,6 +56,7 @@ impl Core {
             former_sent_by: Vec::new(),
             rows: Vec::new(),
             reason: Arc::default(),
+            elsewhere: Held::default(),
         }
     }
 

@@ -40,6 +40,7 @@ mod command;
 mod config;
 mod core;
 mod counters;
+mod division;
 mod epa;
 mod epoch;
 mod failure;
@@ -66,6 +67,7 @@ pub use command::{
     SubscriptionName, SubscriptionTarget, Target, Wait,
 };
 pub use config::{Config, Credential, Limits, Pacing, Subscribing};
+pub use division::{Addressee, Held, SLOTS, Share, addressee, engine_of_slot, slot_of, slot_of_tag};
 pub use output::{
     Event, FailureOrigin, Input, Member, Next, Outcome, Output, Query, Refusal, Reply, ResolveError,
     ResourceState, SubscriptionChange, SubscriptionOutcome, Unreachable,

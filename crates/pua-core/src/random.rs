@@ -11,7 +11,7 @@ use crate::subscriber::SetIdentity;
 /// A source of identifiers and of jitter, seeded once from the system's random source.
 pub(crate) struct Random {
     source: StdRng,
-    slot: u8,
+    engine: u8,
     /// What the identities of publications are derived from; nobody else knows it.
     secret: [u8; 32],
     /// The identity that was asked for last, and its key: what is written to the store is sent next.
@@ -31,7 +31,7 @@ impl Identity {
         std::str::from_utf8(&self.call_id).unwrap_or_default()
     }
 
-    /// The engine's slot and 64 such bits (RFC 3261 §19.3 asks for 32).
+    /// The engine's number and 64 such bits (RFC 3261 §19.3 asks for 32).
     pub(crate) fn tag(&self) -> &str {
         std::str::from_utf8(&self.from_tag).unwrap_or_default()
     }
@@ -47,13 +47,13 @@ fn hex<'a>(bytes: impl Iterator<Item = &'a u8>, out: &mut [u8]) {
 }
 
 impl Random {
-    pub(crate) fn new(seed: [u8; 32], slot: u8) -> Self {
+    pub(crate) fn new(seed: [u8; 32], engine: u8) -> Self {
         let mut source = StdRng::from_seed(seed);
         let mut secret = [0; 32];
         source.fill_bytes(&mut secret);
         Random {
             source,
-            slot,
+            engine,
             secret,
             last: None,
         }
@@ -79,7 +79,7 @@ impl Random {
             from_tag: [b'0'; 18],
         };
         hex(digest.iter(), &mut identity.call_id);
-        let tag = std::iter::once(&self.slot).chain(digest.iter().skip(16));
+        let tag = std::iter::once(&self.engine).chain(digest.iter().skip(16));
         hex(tag, &mut identity.from_tag);
         identity
     }
@@ -94,14 +94,15 @@ impl Random {
         identity
     }
 
-    /// The engine's slot and 64 random bits (RFC 3261 §19.3 asks for 32).
+    /// The engine's number and 64 random bits (RFC 3261 §19.3 asks for 32).
     pub(crate) fn tag(&mut self) -> Arc<str> {
-        Arc::from(format!("{:02x}{:016x}", self.slot, self.source.next_u64()))
+        Arc::from(format!("{:02x}{:016x}", self.engine, self.source.next_u64()))
     }
 
-    /// Call-ID and tag of a new set of dialogs of the subscription at `index`.
-    pub(crate) fn set_identity(&mut self, index: u32) -> SetIdentity {
-        SetIdentity::new(self.source.random(), self.slot, self.source.next_u64(), index)
+    /// Call-ID and tag of a new set of dialogs of the subscription at `index`, whose presentity has
+    /// this slot.
+    pub(crate) fn set_identity(&mut self, slot: u8, index: u32) -> SetIdentity {
+        SetIdentity::new(self.source.random(), slot, self.source.next_u64(), index)
     }
 
     /// A client nonce for digest.
@@ -119,7 +120,7 @@ impl Random {
 mod tests {
     use super::*;
 
-    /// R3261-032: one for each key and life, and of the form that the engine's slot can be read.
+    /// R3261-032: one for each key and life, and of the form that the engine can be read.
     #[test]
     fn r3261_032_identities() {
         let (mut one, other) = (Random::new([1; 32], 7), Random::new([2; 32], 7));

@@ -5,9 +5,6 @@ use std::time::{Duration, Instant};
 
 use crate::config::Pacing;
 
-/// The window before anything is known of the server: what a socket's buffer takes.
-const FIRST: f32 = 64.0;
-
 /// A request that has been on its way for so long, and sent again meanwhile, is given up for lost:
 /// it counts no more, so that a few that a server never answers stop nobody else.
 const LOST: Duration = Duration::from_secs(4);
@@ -29,7 +26,7 @@ impl Window {
         let floor = pacing.window_floor.max(1) as f32;
         let ceiling = (pacing.window_ceiling as f32).max(floor);
         Window {
-            size: FIRST.clamp(floor, ceiling),
+            size: (pacing.window_first as f32).clamp(floor, ceiling),
             floor,
             ceiling,
             threshold: ceiling,

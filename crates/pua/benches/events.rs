@@ -13,6 +13,9 @@ mod clock;
     reason = "the bench needs a part of the program only"
 )]
 mod events;
+#[path = "../src/holdings.rs"]
+#[allow(dead_code, reason = "the bench needs a part of the program only")]
+mod holdings;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -12,6 +12,7 @@ mod document;
 mod engine;
 mod events;
 mod exit_codes;
+mod holdings;
 mod http;
 mod log;
 mod mi;

@@ -47,7 +47,9 @@ pub struct Branch {
 
 impl Branch {
     /// Cookie, two hex digits of the slot, eight of the index, sixteen random ones.
-    const LEN: usize = 7 + 2 + 8 + 16;
+    pub const LEN: usize = 7 + 2 + 8 + 16;
+    /// What every branch begins with (RFC 3261 §8.1.1.7).
+    pub const COOKIE: &'static str = COOKIE;
 
     fn new(slot: u8, index: u32, random: u64) -> Self {
         let mut text = [b'0'; Branch::LEN];

@@ -63,8 +63,9 @@ impl Epa {
                 if publish.if_match.is_some() {
                     return Err(Refusal::WrongEntityTag);
                 }
-                if self.publications.len() >= core.config.limits.publications {
-                    return Err(Refusal::TooManyPublications(core.config.limits.publications));
+                let most = core.config.limits.publications;
+                if self.publications.len() + core.elsewhere.publications >= most {
+                    return Err(Refusal::TooManyPublications(most));
                 }
                 let document = match publish.document {
                     Some(document) => Some(document),
@@ -256,11 +257,10 @@ impl Epa {
             None => self.presentities.insert(key),
         };
         name.package = self.interned.share(name.package);
-        let mut publication = Publication::new(self.next_key, name, slot, next_hop, intent);
+        let mut publication = Publication::new(self.keys.take(), name, slot, next_hop, intent);
         if proxy.is_some() {
             publication.unusual().proxy = proxy;
         }
-        self.next_key += 1;
         let index = self.publications.insert(publication) as u32;
         if let Some(presentity) = self.presentities.get_mut(slot) {
             presentity.publications.push(index);

@@ -22,6 +22,7 @@ use slab::Slab;
 
 use crate::command::CommandId;
 use crate::core::Core;
+use crate::division::{Numbers, Share};
 use crate::interned::Interned;
 use crate::output::{Event, Output};
 use crate::owner::{Owner, Role};
@@ -54,7 +55,7 @@ pub(crate) struct Epa {
     key: String,
     waiters: Slab<Waiter>,
     waiters_due: DueTimes,
-    next_key: u64,
+    pub(crate) keys: Numbers,
     next_serial: u32,
     /// How far the graceful stop has come in withdrawing what shall not stay.
     stopping: Option<stop::Withdrawal>,
@@ -72,7 +73,7 @@ fn owner(index: u32, serial: u32) -> u64 {
 }
 
 impl Epa {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant, share: Share) -> Self {
         Epa {
             publications: Slab::new(),
             due: DueTimes::new(now),
@@ -81,10 +82,15 @@ impl Epa {
             key: String::new(),
             waiters: Slab::new(),
             waiters_due: DueTimes::new(now),
-            next_key: 1,
+            keys: Numbers::new(share),
             next_serial: 1,
             stopping: None,
         }
+    }
+
+    /// How many publications are held.
+    pub(crate) fn len(&self) -> usize {
+        self.publications.len()
     }
 
     /// How many commands wait for an answer.

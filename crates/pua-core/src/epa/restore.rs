@@ -31,7 +31,7 @@ impl Epa {
     /// unless it has ended: it is there already.
     pub(crate) fn restore(&mut self, now: Instant, core: &mut Core, record: PublicationRecord) {
         // A key is not given twice, whatever becomes of the record.
-        self.next_key = self.next_key.max(record.key.saturating_add(1));
+        self.keys.skip(record.key);
         let Ok(uri_key) = Uri::parse(&record.name.presentity).map(|uri| uri.key()) else {
             core.counters.records_not_restored += 1;
             return;

@@ -256,13 +256,12 @@ impl Subscriber {
         intent: Intent,
     ) -> Result<u32, Refusal> {
         let most = core.config.limits.subscriptions;
-        if self.subscriptions.len() >= most {
+        if self.subscriptions.len() + core.elsewhere.subscriptions >= most {
             return Err(Refusal::TooManySubscriptions(most));
         }
         let next_hop = own_hop(now, core, &name.presentity, intent.extras.proxy.as_ref())?;
         let name = self.shared.name(name);
-        let subscription = Subscription::new(self.next_key, name, intent, next_hop);
-        self.next_key += 1;
+        let subscription = Subscription::new(self.keys.take(), name, intent, next_hop);
         Ok(self.subscriptions.insert(subscription) as u32)
     }
 

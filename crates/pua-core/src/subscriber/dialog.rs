@@ -68,8 +68,7 @@ impl Subscriber {
         };
         // R6665-102: the versions of another dialog mean nothing here.
         told.state.restart();
-        let id = self.next_dialog;
-        self.next_dialog += 1;
+        let id = self.dialog_ids.take();
         subscription.stands_again();
         let remote_tag = essentials.from_tag.unwrap_or("").into();
         let mut dialog = Dialog::new(id, remote_tag, target, routes.into(), next_hop, until);

@@ -100,7 +100,7 @@ impl Subscriber {
         if self.find(&key, &record.name).is_some() {
             return;
         }
-        self.next_key = self.next_key.max(record.key.saturating_add(1));
+        self.keys.skip(record.key);
         if record.until.is_some_and(|until| until <= now) {
             // Its lifetime has ended meanwhile.
             core.persist(Change::DeleteSubscription { key: record.key });
@@ -186,8 +186,7 @@ impl Subscriber {
             .get(index as usize)
             .map_or(0, |subscription| subscription.next_hop);
         let left = record.expires_at.saturating_duration_since(now);
-        let id = self.next_dialog;
-        self.next_dialog += 1;
+        let id = self.dialog_ids.take();
         let next_hop = dialog_hop(now, core, own_hop, &record.target, &record.routes);
         let target = self.shared.text(record.target);
         let expires_at = self.epoch.moment(record.expires_at);

@@ -15,6 +15,7 @@ use super::subscription::{Exchange, Operation, State, Subscription};
 use super::usage::Doing;
 use super::{Subscriber, owner, timer_n};
 use crate::core::Core;
+use crate::division::slot_of;
 use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::next_hop::Selection;
@@ -29,10 +30,11 @@ impl Subscriber {
     /// Sends the first SUBSCRIBE of a new set of dialogs, with a Call-ID and a tag that were
     /// never used (R6665-07).
     pub(super) fn begin(&mut self, now: Instant, core: &mut Core, index: u32) {
-        let identity = core.random.set_identity(index);
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
+        let slot = slot_of(&subscription.name.presentity).unwrap_or_default();
+        let identity = core.random.set_identity(slot, index);
         if !subscription.stands() {
             self.end(now, core, index);
             return;

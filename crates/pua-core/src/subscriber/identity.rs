@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sip_transaction::hex;
 
 /// What tells the dialogs of one first SUBSCRIBE from all others (RFC 6665 §4.4.1): the Call-ID,
-/// 128 random bits, and our tag: the engine's slot, 64 random bits, and the number of what it
-/// belongs to, by which it is found without a table.
+/// 128 random bits, and our tag: the presentity's slot, by which its engine is found, 64 random bits,
+/// and the number of what it belongs to, by which it is found there without a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SetIdentity {
     call: [u64; 2],

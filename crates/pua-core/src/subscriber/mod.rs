@@ -32,6 +32,7 @@ use smallvec::SmallVec;
 
 use crate::command::CommandId;
 use crate::core::Core;
+use crate::division::{Numbers, Share};
 use crate::epoch::Epoch;
 use crate::owner::{Owner, Role};
 use crate::publication::{Cause, Desire};
@@ -76,9 +77,9 @@ pub(crate) struct Subscriber {
     exchanges: Slab<Box<Exchange>>,
     waiters: Slab<Waiter>,
     waiters_due: DueTimes,
-    next_key: u64,
+    pub(crate) keys: Numbers,
     next_serial: u32,
-    next_dialog: u64,
+    dialog_ids: Numbers,
     /// The graceful stop ends dialogs, not what is wanted.
     stopping: bool,
 }
@@ -98,7 +99,7 @@ fn owner(exchange: u32, serial: u32) -> u64 {
 }
 
 impl Subscriber {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant, share: Share) -> Self {
         Subscriber {
             epoch: Epoch::new(now),
             subscriptions: Subscriptions::default(),
@@ -109,11 +110,16 @@ impl Subscriber {
             exchanges: Slab::new(),
             waiters: Slab::new(),
             waiters_due: DueTimes::new(now),
-            next_key: 1,
+            keys: Numbers::new(share),
             next_serial: 1,
-            next_dialog: 1,
+            dialog_ids: Numbers::new(share),
             stopping: false,
         }
+    }
+
+    /// How many subscriptions are held, fetches included.
+    pub(crate) fn len(&self) -> usize {
+        self.subscriptions.len()
     }
 
     /// How many commands wait for an answer.

@@ -26,6 +26,7 @@ impl Check<'_> {
         let config = Config {
             file: file.map(Path::to_owned),
             presence_server: self.parsed("presence_server", values::sip_uri),
+            engines: self.engines(),
             sip: self.sip(),
             publish: self.publish(store.url != StoreUrl::Memory),
             subscribe: self.subscribe(),
@@ -41,6 +42,11 @@ impl Check<'_> {
         self.across(&config);
         self.readable_secrets(file);
         config
+    }
+
+    fn engines(&mut self) -> u8 {
+        let most = crate::engine::MOST_ENGINES;
+        u8::try_from(self.unsigned("engines", 1, 1..=i64::from(most))).unwrap_or(1)
     }
 
     fn sip(&mut self) -> Sip {

@@ -65,6 +65,7 @@ pub(super) const KEYS: &[Key] = &[
         &["outbound_proxy", "presence_server"],
         &["pua_mi", "pua", "pua_rpc"],
     ),
+    key("engines", Kind::Integer),
     key("sip.listen", Kind::List),
     key("sip.advertise", Kind::Text),
     key("sip.t1_ms", Kind::Integer),

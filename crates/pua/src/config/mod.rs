@@ -59,6 +59,8 @@ pub(crate) struct Config {
     /// The next hop of every PUBLISH, and of SUBSCRIBE unless it has its own, a SIP URI; `None`: by
     /// the presentity's domain.
     pub presence_server: Option<String>,
+    /// Threads that presentities are divided among.
+    pub engines: u8,
     /// `[sip]`
     pub sip: Sip,
     /// `[publish]`

@@ -87,6 +87,7 @@ fn the_example_is_complete_and_good() {
 fn the_examples_values_are_the_defaults() {
     let nothing = load_with(None, std::iter::empty()).unwrap().config;
     let example = good(EXAMPLE);
+    assert_eq!(example.engines, nothing.engines);
     assert_eq!(example.sip, nothing.sip);
     assert_eq!(example.publish, nothing.publish);
     assert_eq!(example.events, nothing.events);

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 use pua_core::{Input, Query, UserAgent};
-use pua_mi::{MiError, Request, Via};
+use pua_mi::{Request, Via};
 
+use super::division::{Division, Together};
 use super::gathering::{Gathering, wait_exactly};
 use super::handle::{Control, Inbox, Submission};
 use super::orders::{Orders, is_long};
@@ -18,7 +19,7 @@ use super::turn::Turn;
 use super::{Hooks, settings, statistics};
 use crate::carriers::Outlet;
 use crate::clock;
-use crate::config::{Config, OnStop};
+use crate::config::Config;
 use crate::events::Ask;
 use crate::mi::{self, Admin, Clock, Datagrams, Desk, Fifo, ReplyFifos, ReplyTo};
 use crate::sip::{self, Resolver, SipIo};
@@ -29,13 +30,9 @@ pub(super) const TOKEN_BELL: usize = 0;
 const SUBMISSIONS: usize = 256;
 /// Requests that take long and may wait for their turn.
 const LONG: usize = 1024;
-/// How long a graceful stop may take: two seconds for each of two addresses of a dead server,
-/// and one for the answers.
-const STOPPING: Duration = Duration::from_secs(5);
-
 /// How far the daemon's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Serving,
     /// Gracefully until then.
     Stopping(Instant),
@@ -49,6 +46,7 @@ pub(super) struct Daemon {
     pub(super) config: Config,
     pub(super) bound: Vec<(pua_core::Transport, std::net::SocketAddr)>,
     pub(super) agent: UserAgent,
+    pub(super) division: Division,
     pub(super) sip: SipIo,
     pub(super) fifo: Option<Fifo>,
     pub(super) replies: Option<ReplyFifos>,
@@ -65,7 +63,7 @@ pub(super) struct Daemon {
     /// Questions of consumers of events: at most one of each.
     asks: VecDeque<Ask>,
     pub(super) turn: Turn,
-    phase: Phase,
+    pub(super) phase: Phase,
     gathering: Gathering,
     /// `kill` was called.
     pub(super) killed: bool,
@@ -82,16 +80,20 @@ impl Daemon {
         let store = parts.store.begin(
             move || bell.ring(),
             |now, input| {
-                parts.agent.handle_input(now, input);
-                turn.drain(&mut parts.agent);
+                if let Some(input) = parts.division.restore(now, input) {
+                    parts.agent.handle_input(now, input);
+                    turn.drain(&mut parts.agent);
+                }
             },
         )?;
+        parts.division.start(&mut parts.agent)?;
         Ok(Daemon {
             admin: Admin::new(parts.hooks.log_level.clone()),
             poll: parts.poll,
             config: parts.config,
             bound: parts.bound,
             agent: parts.agent,
+            division: parts.division,
             sip: parts.sip,
             fifo: parts.fifo,
             replies: parts.replies,
@@ -137,6 +139,10 @@ impl Daemon {
                 self.give_way(now, &error);
                 return Err(anyhow::anyhow!("store.url: {error}\n  hint: {}", error.hint()));
             }
+            if let Some(ended) = self.division.fault() {
+                self.dismiss(now, &mi::stopping());
+                return Err(ended.into());
+            }
             self.turn(now);
             if self.is_over(now) {
                 return Ok(());
@@ -166,7 +172,7 @@ impl Daemon {
     }
 
     /// Whether there is something to do without a new event.
-    fn pending(&self) -> bool {
+    pub(super) fn pending(&self) -> bool {
         self.sip.pending()
             || self.datagrams.as_ref().is_some_and(Datagrams::pending)
             || self.fifo.as_ref().is_some_and(Fifo::pending)
@@ -196,11 +202,15 @@ impl Daemon {
 
     fn turn(&mut self, now: Instant) {
         // SIP first: its retransmissions cost more than a client's patience.
+        self.division.tell(&mut self.agent);
         let (agent, turn, taken) = (&mut self.agent, &mut self.turn, &mut self.gathering.taken);
+        let division = &mut self.division;
         self.sip.turn(now, |flow, bytes| {
             *taken += 1;
-            agent.handle_input(now, Input::Received { flow, bytes });
-            turn.drain(agent);
+            if !division.pass(flow, bytes) {
+                agent.handle_input(now, Input::Received { flow, bytes });
+                turn.drain(agent);
+            }
         });
         self.feed_lost(now);
         self.read_requests(now);
@@ -215,8 +225,11 @@ impl Daemon {
         }
         if let Some(ask) = self.asks.pop_front() {
             // One a turn: a page takes a fraction of a millisecond.
-            ask.answer(&self.agent, self.turn.emitted);
+            let page = ask.page(&self.holdings());
+            ask.answer(page, self.turn.emitted);
         }
+        self.division.note(&self.agent);
+        self.division.dispatch();
         self.transmit(now);
         self.gathering.open = self.desk.len();
         self.release(now);
@@ -232,8 +245,16 @@ impl Daemon {
         }
     }
 
+    /// What is held, by whatever engine.
+    pub(super) fn holdings(&mut self) -> Together<'_> {
+        Together::new(&self.agent, &mut self.division, &mut self.turn)
+    }
+
     fn feed_lost(&mut self, now: Instant) {
-        for lost in self.sip.take_lost() {
+        let mut all = self.sip.take_lost();
+        all.extend(self.division.take_lost());
+        for lost in all {
+            self.division.lost(lost);
             self.agent.handle_input(
                 now,
                 Input::Unreachable {
@@ -247,7 +268,7 @@ impl Daemon {
     }
 
     /// Reads the sources of requests on this thread.
-    fn read_requests(&mut self, now: Instant) {
+    pub(super) fn read_requests(&mut self, now: Instant) {
         let requests = &mut self.turn.requests;
         let counts = &mut self.counts;
         if let Some(datagrams) = &mut self.datagrams {
@@ -268,8 +289,12 @@ impl Daemon {
         self.gathering.read(requests.len());
     }
 
-    fn read_inbox(&mut self, now: Instant) {
-        if !self.inbox.bell.hush() && self.inbox.submissions.is_empty() {
+    pub(super) fn read_inbox(&mut self, now: Instant) {
+        let rung = self.inbox.bell.hush();
+        if rung {
+            self.division.absorb(&mut self.turn);
+        }
+        if !rung && self.inbox.submissions.is_empty() {
             return;
         }
         for _ in 0..SUBMISSIONS {
@@ -297,7 +322,10 @@ impl Daemon {
 
     fn obey(&mut self, now: Instant, order: Control) {
         match order {
-            Control::Resolved(host, answer) => self.feed(now, Input::Resolved { host, answer }),
+            Control::Resolved(host, answer) => {
+                self.division.resolved(&host, &answer);
+                self.feed(now, Input::Resolved { host, answer });
+            }
             Control::Reload(config) => self.reload(now, *config),
             Control::Hangup => {
                 self.events.carriers.hangup();
@@ -327,15 +355,16 @@ impl Daemon {
             || config.http != self.config.http
             || config.server != self.config.server
             || config.store != self.config.store
+            || config.engines != self.config.engines
         {
             tracing::warn!(
-                "listeners, the store and the embedded server keep their old settings until a restart"
+                "listeners, engines, the store and the embedded server keep their old settings until a restart"
             );
         }
-        self.feed(
-            now,
-            Input::Configure(settings::core(&config, &self.bound, self.store.is_durable())),
-        );
+        let (bound, durable) = (self.bound.clone(), self.store.is_durable());
+        let settings = |share| settings::core(&config, &bound, durable, share);
+        self.division.configure(settings);
+        self.feed(now, Input::Configure(settings(self.division.share())));
         if let (Some(replies), Some(fifo)) = (&mut self.replies, &config.mi.fifo) {
             replies.set_directory(fifo.reply_dir.clone());
         }
@@ -345,7 +374,7 @@ impl Daemon {
     }
 
     /// Takes what has been read; of what takes long only one, so that nobody waits for more.
-    fn take_requests(&mut self, now: Instant) {
+    pub(super) fn take_requests(&mut self, now: Instant) {
         if self.turn.requests.is_empty() && self.turn.long.is_empty() {
             return;
         }
@@ -381,7 +410,7 @@ impl Daemon {
         }
     }
 
-    fn transmit(&mut self, now: Instant) {
+    pub(super) fn transmit(&mut self, now: Instant) {
         while let Some(query) = self.turn.queries.pop() {
             match query {
                 Query::Addresses { host } => self.resolver.ask(host),
@@ -395,81 +424,6 @@ impl Daemon {
             self.sip.send(now, transmit);
         }
         self.sip.flush(now);
-    }
-
-    fn begin_stop(&mut self, now: Instant) {
-        if self.phase != Phase::Serving {
-            tracing::warn!("stopping at once");
-            self.phase = Phase::Ended;
-            return;
-        }
-        tracing::info!("stopping");
-        self.phase = Phase::Stopping(now + STOPPING);
-        self.front_stop.cancel();
-        self.agent
-            .stop(now, self.config.publish.on_stop == OnStop::Remove);
-        self.turn.drain(&mut self.agent);
-    }
-
-    /// Whether nothing is left to be done, or no time to do it.
-    fn is_over(&mut self, now: Instant) -> bool {
-        match self.phase {
-            Phase::Serving => return false,
-            Phase::Ended => {}
-            Phase::Stopping(until) => {
-                let waiting = self.replies.as_ref().map_or(0, ReplyFifos::len)
-                    + self.datagrams.as_ref().map_or(0, Datagrams::waiting);
-                let done = self.agent.is_idle()
-                    && self.desk.len() == 0
-                    && self.turn.is_settled()
-                    && self.turn.requests.is_empty()
-                    && waiting == 0
-                    && !self.pending();
-                if !done && now < until {
-                    return false;
-                }
-            }
-        }
-        self.sip.flush(now);
-        self.dismiss(now, &mi::stopping());
-        true
-    }
-
-    /// What was held is another daemon's now: nothing more is sent for it, not even its end. Who
-    /// waits, or has just asked, is told so.
-    fn give_way(&mut self, now: Instant, error: &pua_store::Error) {
-        tracing::error!("ending: what was held is the other daemon's now, nothing more is sent for it");
-        self.front_stop.cancel();
-        self.read_requests(now);
-        self.read_inbox(now);
-        self.take_requests(now);
-        self.release(now);
-        let told = format!("{error}; {}", error.hint());
-        self.dismiss(now, &MiError::new(503, "Store taken over").with_data(told));
-    }
-
-    /// Answers whoever still waits.
-    fn dismiss(&mut self, now: Instant, told: &MiError) {
-        for answer in self.desk.close(told) {
-            self.deliver(now, answer);
-        }
-        if let Some(replies) = &mut self.replies {
-            replies.turn(now);
-        }
-        if let Some(datagrams) = &mut self.datagrams {
-            datagrams.flush(now);
-        }
-    }
-
-    /// Writes what is left, and removes the files that clients find the daemon by.
-    pub(super) fn close(self) {
-        self.store.close();
-        if let Some(fifo) = self.fifo {
-            fifo.remove();
-        }
-        if let Some(datagrams) = self.datagrams {
-            datagrams.remove();
-        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod daemon;
 mod delivery;
+mod division;
+mod ending;
 #[cfg(test)]
 pub(crate) mod fake;
 mod gathering;
@@ -21,6 +23,7 @@ mod turn;
 
 use std::sync::Arc;
 
+pub(crate) use division::MOST as MOST_ENGINES;
 pub(crate) use handle::{ClientKey, EngineHandle, Submission};
 pub(crate) use start::run;
 

@@ -22,17 +22,19 @@ impl mi::Order for Orders<'_> {
     }
 
     fn command(&mut self, id: CommandId, command: Command) {
-        self.daemon.feed(self.now, Input::Command(id, command));
+        if let Some(command) = self.daemon.division.command(id, command) {
+            self.daemon.feed(self.now, Input::Command(id, command));
+        }
     }
 
     fn answer(&mut self, command: pua_mi::Command) -> pua_mi::Reply {
         use pua_mi::Command;
         let daemon = &mut *self.daemon;
         match command {
-            Command::List(filter) => mi::list(self.clock, &daemon.agent, filter),
-            Command::Show(name) => mi::show(self.clock, &daemon.agent, &name),
-            Command::Subscriptions(filter) => mi::subscriptions(self.clock, &daemon.agent, filter),
-            Command::State(query) => mi::state(self.clock, &daemon.agent, &query),
+            Command::List(filter) => mi::list(self.clock, &daemon.holdings(), filter),
+            Command::Show(name) => mi::show(self.clock, &daemon.holdings(), &name),
+            Command::Subscriptions(filter) => mi::subscriptions(self.clock, &daemon.holdings(), filter),
+            Command::State(query) => mi::state(self.clock, &daemon.holdings(), &query),
             Command::Which(name) => pua_mi::which(name.as_deref()),
             Command::Help(name) => pua_mi::help(name.as_deref()),
             Command::Version => Admin::version(),

@@ -3,17 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pua_core::{Credential, Limits, Pacing, Proxy, Subscribing, Timers, Transport};
+use pua_core::{Credential, Limits, Pacing, Proxy, Share, Subscribing, Timers, Transport};
 
 use crate::config::Config;
 
-/// The user agent's configuration, given the addresses really bound. `durable`: the daemon has a
-/// store, whatever a configuration that came later says.
-pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)], durable: bool) -> pua_core::Config {
+/// A user agent's configuration, given the addresses really bound. `durable`: the daemon has a
+/// store, whatever a configuration that came later says. Of what bounds the daemon as a whole towards
+/// a server each engine has its `share`, rounded up.
+pub(crate) fn core(
+    config: &Config,
+    bound: &[(Transport, SocketAddr)],
+    durable: bool,
+    share: Share,
+) -> pua_core::Config {
     let publish = &config.publish;
     let subscribe = &config.subscribe;
     let proxy = |uri: Option<&str>| uri.map(|uri| Proxy { uri: Arc::from(uri) });
-    let limits = Limits::default();
+    let (limits, pacing) = (Limits::default(), Pacing::default());
+    let part = |whole: u32| whole.div_ceil(u32::from(share.of.max(1)));
     let timers = Timers {
         t1: config.sip.t1,
         ..Timers::default()
@@ -50,13 +57,15 @@ pub(crate) fn core(config: &Config, bound: &[(Transport, SocketAddr)], durable: 
             ..limits
         },
         pacing: Pacing {
-            rate: publish.rate,
-            burst: publish.burst,
-            window_floor: publish.window_floor,
-            window_ceiling: publish.window_ceiling,
+            rate: part(publish.rate),
+            burst: part(publish.burst),
+            window_floor: part(publish.window_floor),
+            window_first: part(pacing.window_first),
+            window_ceiling: part(publish.window_ceiling),
             min_interval: publish.min_interval,
         },
         durable,
+        share,
         ..pua_core::Config::default()
     }
 }

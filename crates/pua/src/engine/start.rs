@@ -10,6 +10,7 @@ use pua_core::UserAgent;
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, TOKEN_BELL, answer_to};
+use super::division::{self, Division};
 use super::handle::{Bell, Control, EngineHandle};
 use super::listeners::{self, FrontEnds};
 use super::parts::Parts;
@@ -52,6 +53,14 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let bound = listeners::sip("sip.listen", &config.sip.listen)?;
     ready.sip = listeners::spell(&bound.addresses);
     let addresses = bound.addresses.clone();
+    let common = division::Common {
+        now,
+        udp: &bound.udp,
+        daemon: &inbox.bell,
+    };
+    let configure = |share| settings::core(&config, &addresses, store.is_durable(), share);
+    let division = Division::new(config.engines, &common, configure, seed)?;
+    let agent = UserAgent::new(now, configure(division.share()), seed()?);
     let sip = SipIo::new(poll.registry(), bound)?;
 
     let (mut fifo, mut replies) = (None, None);
@@ -79,11 +88,6 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         v6: addresses.iter().any(|(_, address)| address.is_ipv6()),
     };
     let resolver = Resolver::new(front.handle().clone(), families, answer_to(handle.clone()))?;
-    let agent = UserAgent::new(
-        now,
-        settings::core(&config, &addresses, store.is_durable()),
-        seed()?,
-    );
     let server = server
         .map(|bound| PresenceServer::start(&config, bound, seed()?))
         .transpose()?;
@@ -110,6 +114,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         config,
         bound: addresses,
         agent,
+        division,
         sip,
         fifo,
         replies,

@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use super::daemon::Daemon;
+use crate::holdings::Holdings as _;
 use crate::mi::Group;
 
 /// What the engine counts by itself.
@@ -22,10 +23,10 @@ pub(super) struct Counts {
 }
 
 /// All counters and gauges.
-pub(super) fn all(daemon: &Daemon, now: Instant) -> Vec<Group> {
-    let mut all: Vec<Group> = daemon
-        .agent
-        .statistics()
+pub(super) fn all(daemon: &mut Daemon, now: Instant) -> Vec<Group> {
+    let held = daemon.holdings();
+    let (statistics, (sent, dropped)) = (held.statistics(), held.udp());
+    let mut all: Vec<Group> = statistics
         .into_iter()
         .map(|statistic| Group {
             group: "pua",
@@ -49,22 +50,22 @@ pub(super) fn all(daemon: &Daemon, now: Instant) -> Vec<Group> {
     put("mi", "requests_stream", counts.stream, true);
     put("mi", "calls", counts.calls, true);
     put("mi", "answers", counts.answered, true);
-    let (mut dropped, mut waiting) = (0, 0);
+    let (mut answers_dropped, mut waiting) = (0, 0);
     if let Some(replies) = &daemon.replies {
-        dropped += replies.dropped;
+        answers_dropped += replies.dropped;
         waiting += replies.len();
     }
     if let Some(datagrams) = &daemon.datagrams {
-        dropped += datagrams.dropped;
+        answers_dropped += datagrams.dropped;
         waiting += datagrams.waiting();
     }
-    put("mi", "answers_dropped", dropped, true);
+    put("mi", "answers_dropped", answers_dropped, true);
     put("mi", "answers_waiting", waiting as u64, false);
     put("mi", "calls_waiting", counts.waiting, false);
     let sip = daemon.sip.counters();
     put("sip", "received_udp", sip.received_udp, true);
-    put("sip", "sent_udp", sip.sent_udp, true);
-    put("sip", "dropped_udp", sip.dropped_udp, true);
+    put("sip", "sent_udp", sip.sent_udp + sent, true);
+    put("sip", "dropped_udp", sip.dropped_udp + dropped, true);
     put("sip", "received_tcp", sip.received_tcp, true);
     put("sip", "sent_tcp", sip.sent_tcp, true);
     put("sip", "connections_opened", sip.connections_opened, true);

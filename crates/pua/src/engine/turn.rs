@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use pua_core::{Change, CommandId, Event, Output, Query, Reply, Transmit, UserAgent};
 use pua_mi::Request;
 
+use super::division::Done;
 use super::store::Store;
 use crate::mi::ReplyTo;
 
@@ -62,6 +63,17 @@ impl Turn {
         }
     }
 
+    /// Takes what another engine has done.
+    pub(super) fn absorb(&mut self, done: Done) {
+        self.transmits.extend(done.transmits);
+        let hosts = done.hosts.into_iter();
+        self.queries.extend(hosts.map(|host| Query::Addresses { host }));
+        self.changes.extend(done.changes);
+        self.held.replies.extend(done.replies);
+        self.emitted += done.events.len() as u64;
+        self.held.events.extend(done.events);
+    }
+
     /// Hands the changes to the store; then `release` gets all that may go out, in order, and
     /// whether the changes that belong to it are durable. While the store has failed nothing is held
     /// back.
@@ -114,6 +126,12 @@ impl Turn {
             overdue.extend(late);
         }
         overdue
+    }
+
+    /// Changes that have not been handed to the store.
+    #[cfg(test)]
+    pub(super) fn gathered(&self) -> usize {
+        self.changes.len()
     }
 
     /// Whether nothing waits for a commit.

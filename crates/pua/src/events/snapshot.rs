@@ -9,13 +9,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pua_core::{PublicationView, StateView, SubscriptionFilter, SubscriptionView, UserAgent};
+use pua_core::{PublicationView, StateView, SubscriptionFilter, SubscriptionView};
 use tokio::sync::oneshot;
 
 use super::entry::{Subject, presentities_of};
 use super::filter::{Filter, Kind, uri_key};
 use super::render::{self, Rows};
 use crate::clock::Clock;
+use crate::holdings::Holdings;
 
 /// Rows of a page: some ten microseconds to a hundred for each hundred.
 const PAGE: usize = 250;
@@ -56,7 +57,7 @@ pub(crate) struct Ask {
 
 /// One page: the state after the event with `number`.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     pub(super) number: u64,
     pub(super) clock: Clock,
     pub(super) rows: Vec<Row>,
@@ -72,11 +73,10 @@ pub(super) enum Row {
 }
 
 impl Ask {
-    /// Answers, on the engine's thread. `emitted`: how many events the user agent has made so far,
-    /// those included that wait for a commit.
-    pub(crate) fn answer(self, agent: &UserAgent, emitted: u64) {
+    /// The page that is wanted, on the engine's thread.
+    pub(crate) fn page(&self, held: &impl Holdings) -> Page {
         let mut page = Page {
-            number: emitted,
+            number: 0,
             clock: Clock::read(),
             rows: Vec::new(),
             next: None,
@@ -89,7 +89,7 @@ impl Ask {
                     presentity: presentity.map(str::to_owned),
                     ..pua_core::Filter::default()
                 };
-                let found = agent.publications(&filter, self.place.cursor, PAGE);
+                let found = held.publications(&filter, self.place.cursor, PAGE);
                 page.next = found.next;
                 let rows = found.publications.into_iter();
                 page.rows
@@ -100,22 +100,28 @@ impl Ask {
                     presentity: presentity.map(str::to_owned),
                     ..SubscriptionFilter::default()
                 };
-                let found = agent.subscriptions(&filter, self.place.cursor, PAGE);
+                let found = held.brought(&filter, self.place.cursor, PAGE);
                 page.next = found.next;
-                for view in found.subscriptions {
-                    let name = view.name.clone();
+                for (view, known) in found.rows {
                     page.rows.push(Row::Subscription(Box::new(view)));
                     if presentity.is_none() {
-                        let known = agent.states_of(&name).into_iter();
+                        let known = known.into_iter();
                         page.rows.extend(known.map(|state| Row::State(Box::new(state))));
                     }
                 }
             }
             Part::States => {
-                let known = agent.states(presentity).into_iter();
+                let known = held.states(presentity.unwrap_or_default()).into_iter();
                 page.rows.extend(known.map(|state| Row::State(Box::new(state))));
             }
         }
+        page
+    }
+
+    /// Answers with the page, which was taken when so many events had been made, those included that
+    /// wait for a commit.
+    pub(crate) fn answer(self, mut page: Page, emitted: u64) {
+        page.number = emitted;
         // A consumer that has gone does not want it any more.
         let _ = self.page.send(page);
     }

@@ -1,17 +1,18 @@
 //! `pua:list` and `pua:show`: what is held, as JSON.
 
-use pua_core::{Filter, OnStop, PublicationState, PublicationView, UserAgent};
+use pua_core::{Filter, OnStop, PublicationState, PublicationView};
 use pua_mi::command::{ListFilter, Name};
 use pua_mi::{MiError, Reply};
 use serde_json::{Map, Value, json};
 
 use super::translate::{self, Clock};
+use crate::holdings::Holdings;
 
 /// Rows of a page when the caller does not say.
 const PAGE: usize = 100;
 
 /// Answers `pua:list`.
-pub(crate) fn list(clock: &Clock, agent: &UserAgent, wanted: ListFilter) -> Reply {
+pub(crate) fn list(clock: &Clock, held: &impl Holdings, wanted: ListFilter) -> Reply {
     let cursor = match cursor(wanted.cursor.as_deref()) {
         Ok(cursor) => cursor,
         Err(error) => return Reply::Error(error),
@@ -21,7 +22,7 @@ pub(crate) fn list(clock: &Clock, agent: &UserAgent, wanted: ListFilter) -> Repl
         package: wanted.package.map(|package| package.as_str().to_owned()),
         state: wanted.state.as_deref().and_then(PublicationState::from_name),
     };
-    let page = agent.publications(&filter, cursor, limit(wanted.limit));
+    let page = held.publications(&filter, cursor, limit(wanted.limit));
     let rows: Vec<Value> = page
         .publications
         .iter()
@@ -47,8 +48,8 @@ pub(super) fn limit(given: Option<u32>) -> usize {
 }
 
 /// Answers `pua:show`.
-pub(crate) fn show(clock: &Clock, agent: &UserAgent, name: &Name) -> Reply {
-    match agent.publication(&translate::name(name)) {
+pub(crate) fn show(clock: &Clock, held: &impl Holdings, name: &Name) -> Reply {
+    match held.publication(&translate::name(name)) {
         Some(view) => Reply::Json(Value::Object(details(clock, &view))),
         None => Reply::Error(MiError::no_such_publication()),
     }

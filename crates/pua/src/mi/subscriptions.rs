@@ -1,16 +1,17 @@
 //! `pua:subscriptions` and `pua:state`: what is held and what it has told, as JSON.
 
 use event_packages::Summary;
-use pua_core::{DialogView, StateView, SubscriptionState, SubscriptionView, UserAgent};
+use pua_core::{DialogView, StateView, SubscriptionState, SubscriptionView};
 use pua_mi::command::{StateQuery, SubscriptionFilter};
 use pua_mi::{MiError, Reply};
 use serde_json::{Map, Value, json};
 
 use super::list;
 use super::translate::{self, Clock};
+use crate::holdings::Holdings;
 
 /// Answers `pua:subscriptions`.
-pub(crate) fn subscriptions(clock: &Clock, agent: &UserAgent, wanted: SubscriptionFilter) -> Reply {
+pub(crate) fn subscriptions(clock: &Clock, held: &impl Holdings, wanted: SubscriptionFilter) -> Reply {
     let cursor = match list::cursor(wanted.cursor.as_deref()) {
         Ok(cursor) => cursor,
         Err(error) => return Reply::Error(error),
@@ -21,7 +22,7 @@ pub(crate) fn subscriptions(clock: &Clock, agent: &UserAgent, wanted: Subscripti
         package: wanted.package.map(|package| package.as_str().to_owned()),
         state: wanted.state.as_deref().and_then(SubscriptionState::from_name),
     };
-    let page = agent.subscriptions(&filter, cursor, list::limit(wanted.limit));
+    let page = held.subscriptions(&filter, cursor, list::limit(wanted.limit));
     let rows: Vec<Value> = page.subscriptions.iter().map(|view| row(clock, view)).collect();
     Reply::Json(json!({
         "subscriptions": rows,
@@ -77,9 +78,9 @@ fn dialog_row(clock: &Clock, dialog: &DialogView) -> Value {
 }
 
 /// Answers `pua:state`.
-pub(crate) fn state(clock: &Clock, agent: &UserAgent, query: &StateQuery) -> Reply {
+pub(crate) fn state(clock: &Clock, held: &impl Holdings, query: &StateQuery) -> Reply {
     let package = query.package.as_ref().map(event_packages::Package::as_str);
-    let mut views = agent.states(Some(&query.presentity));
+    let mut views = held.states(&query.presentity);
     views.retain(|view| package.is_none_or(|package| package == &*view.name.package));
     if views.is_empty() {
         let filter = pua_core::SubscriptionFilter {
@@ -87,7 +88,7 @@ pub(crate) fn state(clock: &Clock, agent: &UserAgent, query: &StateQuery) -> Rep
             package: package.map(str::to_owned),
             ..pua_core::SubscriptionFilter::default()
         };
-        if agent.subscriptions(&filter, None, 1).subscriptions.is_empty() {
+        if held.subscriptions(&filter, None, 1).subscriptions.is_empty() {
             let hint = "nobody watches it here: pua:fetch asks once, pua_subscribe watches";
             return Reply::Error(MiError::no_such_subscription().with_data(hint));
         }

@@ -7,6 +7,7 @@ mod bind;
 mod connection;
 mod icmp;
 mod resolve;
+mod senders;
 mod tcp;
 mod udp;
 mod unframable;
@@ -20,6 +21,7 @@ use pua_core::{Flow, Hop, Transmit, Transport, Unreachable};
 
 pub(crate) use bind::{Bound, bind, source, udp_socket};
 pub(crate) use resolve::{Answer as Resolved, Families, Resolver};
+pub(crate) use senders::Senders;
 use tcp::Streams;
 pub(crate) use udp::UdpPort;
 pub(crate) use udp::errno;
@@ -127,7 +129,7 @@ impl SipIo {
     pub(crate) fn send(&mut self, now: Instant, message: Transmit) {
         let to = message.hop.addr;
         match message.hop.transport {
-            Transport::Udp => match self.socket_for(message.local, to) {
+            Transport::Udp => match socket_for(&mut self.udp, message.local, to) {
                 Some(port) => port.push_from(message.local.map(|local| local.ip()), to, message.bytes),
                 None => self.lost.push(Lost {
                     hop: message.hop,
@@ -140,12 +142,6 @@ impl SipIo {
                     .send(now, to, message.connection, message.bytes, &mut self.lost);
             }
         }
-    }
-
-    fn socket_for(&mut self, local: Option<SocketAddr>, to: SocketAddr) -> Option<&mut UdpPort> {
-        let exact = local.and_then(|local| self.udp.iter().position(|p| is_at(p.local, local)));
-        let at = exact.or_else(|| self.udp.iter().position(|p| fits(p.local, to)))?;
-        self.udp.get_mut(at)
     }
 
     /// Sends what is queued.
@@ -187,6 +183,13 @@ impl SipIo {
         }
         sum
     }
+}
+
+/// The socket to send from: the one that is wanted, else the first that can reach `to`.
+fn socket_for(udp: &mut [UdpPort], local: Option<SocketAddr>, to: SocketAddr) -> Option<&mut UdpPort> {
+    let exact = local.and_then(|local| udp.iter().position(|p| is_at(p.local, local)));
+    let at = exact.or_else(|| udp.iter().position(|p| fits(p.local, to)))?;
+    udp.get_mut(at)
 }
 
 fn undelivered(failed: &udp::Undelivered) -> Lost {

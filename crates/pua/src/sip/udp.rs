@@ -56,6 +56,8 @@ pub(crate) struct UdpPort {
     pub(crate) troubled: bool,
     /// Waits for the system to have room again.
     blocked: bool,
+    /// Whether another thread reads the socket: then this one is told of nothing but room.
+    sends_only: bool,
     queue: std::collections::VecDeque<Queued>,
     buffers: Vec<u8>,
     incoming: MultiHeaders<SockaddrStorage>,
@@ -68,11 +70,34 @@ pub(crate) struct UdpPort {
 impl UdpPort {
     /// Takes a bound socket over and registers it.
     pub(crate) fn new(socket: std::net::UdpSocket, registry: &Registry, token: Token) -> io::Result<UdpPort> {
+        let mut port = UdpPort::unregistered(socket, registry, token, BATCH)?;
+        // Not for writing: the system would tell of each datagram that has left its buffer.
+        registry.register(&mut port.socket, token, Interest::READABLE)?;
+        port.readable = true;
+        Ok(port)
+    }
+
+    /// Takes a further handle of a bound socket over, for sending only.
+    pub(crate) fn sender(
+        socket: std::net::UdpSocket,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<UdpPort> {
+        let mut port = UdpPort::unregistered(socket, registry, token, 0)?;
+        port.sends_only = true;
+        Ok(port)
+    }
+
+    /// With buffers for so many datagrams to be read by one system call.
+    fn unregistered(
+        socket: std::net::UdpSocket,
+        registry: &Registry,
+        token: Token,
+        batch: usize,
+    ) -> io::Result<UdpPort> {
         let local = socket.local_addr()?;
         socket.set_nonblocking(true)?;
-        let mut socket = UdpSocket::from_std(socket);
-        // Not for writing: the system would tell of each datagram that has left its buffer.
-        registry.register(&mut socket, token, Interest::READABLE)?;
+        let socket = UdpSocket::from_std(socket);
         // Exactly the size of what comes with each datagram: the system writes back how much it
         // used, and that is how much it may use the next time.
         let control = match local {
@@ -85,12 +110,13 @@ impl UdpPort {
             registry: registry.try_clone()?,
             token,
             local,
-            readable: true,
+            readable: false,
             troubled: false,
             blocked: false,
+            sends_only: false,
             queue: std::collections::VecDeque::new(),
-            buffers: vec![0; BATCH * DATAGRAM],
-            incoming: MultiHeaders::preallocate(BATCH, control),
+            buffers: vec![0; batch * DATAGRAM],
+            incoming: MultiHeaders::preallocate(batch, control),
             outgoing: MultiHeaders::preallocate(BATCH, None),
             received: 0,
             sent: 0,
@@ -170,20 +196,30 @@ impl UdpPort {
         self.troubled |= event.is_error();
         if self.blocked && event.is_writable() {
             self.blocked = false;
-            self.watch(Interest::READABLE);
+            let watched = match self.sends_only {
+                true => self.registry.deregister(&mut self.socket),
+                false => self
+                    .registry
+                    .reregister(&mut self.socket, self.token, Interest::READABLE),
+            };
+            tell(watched);
         }
     }
 
     /// The system has no room: told when it has again.
     fn block(&mut self) {
         self.blocked = true;
-        self.watch(Interest::READABLE | Interest::WRITABLE);
-    }
-
-    fn watch(&mut self, interest: Interest) {
-        if let Err(error) = self.registry.reregister(&mut self.socket, self.token, interest) {
-            tracing::error!(%error, "a UDP socket cannot be polled");
-        }
+        let watched = match self.sends_only {
+            true => self
+                .registry
+                .register(&mut self.socket, self.token, Interest::WRITABLE),
+            false => self.registry.reregister(
+                &mut self.socket,
+                self.token,
+                Interest::READABLE | Interest::WRITABLE,
+            ),
+        };
+        tell(watched);
     }
 
     /// Sends what waits, until the system takes no more.
@@ -274,6 +310,12 @@ impl UdpPort {
             MsgFlags::MSG_DONTWAIT,
         )?;
         Ok(results.count())
+    }
+}
+
+fn tell(watched: io::Result<()>) {
+    if let Err(error) = watched {
+        tracing::error!(%error, "a UDP socket cannot be polled");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pua_core::{Config, Member, ResourceState, SubscriptionName};
+use pua_core::{Config, Member, ResourceState, SubscriptionName, UserAgent};
 
 use super::*;
 
