@@ -24,9 +24,12 @@ pub(crate) struct Load {
     /// NOTIFYs a second.
     #[arg(long, default_value_t = 5000)]
     rate: usize,
-    /// For so many seconds.
+    /// For so many seconds, or until as many are sent as the rate would have sent in them.
     #[arg(long, default_value_t = 20)]
     seconds: usize,
+    /// As fast as they are answered, so many at a time, whatever the rate is.
+    #[arg(long)]
+    outstanding: Option<usize>,
     /// Subscriptions that they go round.
     #[arg(long, default_value_t = 10_000)]
     subscriptions: usize,
@@ -133,8 +136,16 @@ pub(crate) fn run(pua: &Path, load: &Load) -> anyhow::Result<()> {
     let (before, start) = (daemon.cpu()?, Instant::now());
     for number in 0..total {
         let due = start + Duration::from_secs_f64(number as f64 / load.rate as f64);
+        if let Some(outstanding) = load.outstanding {
+            let since = Instant::now();
+            while number >= answered.load(Ordering::Relaxed) + outstanding {
+                if since.elapsed() > Duration::from_secs(2) {
+                    bail!("NOTIFYs are not answered any more");
+                }
+                std::thread::sleep(Duration::from_micros(50));
+            }
         // A tick of a millisecond is as even as a notifier's own timer.
-        if let Some(wait) = due.checked_duration_since(Instant::now())
+        } else if let Some(wait) = due.checked_duration_since(Instant::now())
             && wait > Duration::from_millis(1)
         {
             std::thread::sleep(wait);
