@@ -77,7 +77,7 @@ impl Bed {
                 .collect();
             bed.commit(&mut changes);
         }
-        bed.sqlite.upkeep().unwrap().run().unwrap();
+        bed.sqlite.upkeep(&bed.lease).unwrap().run().unwrap();
         bed
     }
 

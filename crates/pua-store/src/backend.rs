@@ -99,8 +99,11 @@ pub trait Backend: Send {
     /// It cannot be written now; the same batch or a later one may be tried again.
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Error>;
 
-    /// What is to be done now and then on another thread, so that commits need not wait for it.
-    fn upkeep(&mut self) -> Option<Box<dyn Upkeep>> {
+    /// What is to be done now and then on another thread, so that commits need not wait for it. It
+    /// also sees that somebody else has become the owner, by [`Trouble::Fenced`](crate::Trouble),
+    /// where no commit would for a long time.
+    fn upkeep(&mut self, lease: &Lease) -> Option<Box<dyn Upkeep>> {
+        let _ = lease;
         None
     }
 

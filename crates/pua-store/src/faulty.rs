@@ -113,8 +113,8 @@ impl Backend for Faulty {
         }
     }
 
-    fn upkeep(&mut self) -> Option<Box<dyn Upkeep>> {
-        self.inner.upkeep()
+    fn upkeep(&mut self, lease: &Lease) -> Option<Box<dyn Upkeep>> {
+        self.inner.upkeep(lease)
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

@@ -218,7 +218,7 @@ impl Writer {
             bell: Box::new(bell),
             durability: opened.durability,
         });
-        let upkeep = opened.backend.upkeep();
+        let upkeep = opened.backend.upkeep(&opened.lease);
         let thread = Thread::new(shared.clone(), opened);
         let mut writer = Writer {
             shared: shared.clone(),
@@ -412,6 +412,13 @@ fn keep_up(shared: &Shared, mut upkeep: Box<dyn Upkeep>) {
                 counts
                     .checkpoints
                     .fetch_add(u64::from(figures.worked), Ordering::Relaxed);
+            }
+            Err(error) if error.trouble == Trouble::Fenced => {
+                // A commit will say so too, but perhaps not for hours.
+                *shared.failure() = Some(error);
+                shared.failed.store(true, Ordering::Release);
+                (shared.bell)();
+                return;
             }
             Err(error) => {
                 let before = counts.checkpoint_failures.fetch_add(1, Ordering::Relaxed);

@@ -280,13 +280,30 @@ fn a_row_that_makes_no_sense_is_named() {
 }
 
 #[test]
+fn upkeep_sees_a_new_owner_though_nothing_is_written() {
+    let bed = Bed::new();
+    let path = bed.path("pua.db");
+    let mut sqlite = Sqlite::open(&path).unwrap();
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
+    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let mut upkeep = sqlite.upkeep(&lease).unwrap();
+    upkeep.run().unwrap();
+    // Where locks do not work, or somebody has tidied up.
+    fs::remove_file(bed.path("pua.db.lock")).unwrap();
+    let mut other = Sqlite::open(&path).unwrap();
+    upkeep.run().unwrap();
+    other.acquire(&reading, 1).unwrap();
+    assert_eq!(upkeep.run().unwrap_err().trouble, Trouble::Fenced);
+}
+
+#[test]
 fn a_checkpoint_moves_the_log_into_the_file_while_it_is_used() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let mut upkeep = sqlite.upkeep().unwrap();
     let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
+    let mut upkeep = sqlite.upkeep(&lease).unwrap();
     let mut sizes = Vec::new();
     for round in 0..6 {
         let mut changes = (0..500)
@@ -323,9 +340,9 @@ fn a_log_that_is_never_moved_in_whole_is_finished_by_the_writer_and_begins_again
     let bed = Bed::new();
     let (path, wal) = (bed.path("pua.db"), bed.path("pua.db-wal"));
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let mut upkeep = sqlite.upkeep().unwrap();
     let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
+    let mut upkeep = sqlite.upkeep(&lease).unwrap();
     let batch = |sqlite: &mut Sqlite, keys| put(sqlite, &lease, &reading, keys);
     batch(&mut sqlite, 0..1);
     // Somebody reads what was before.
@@ -349,9 +366,9 @@ fn a_log_that_is_much_used_gets_room_and_is_good_after_a_crash() {
     let bed = Bed::new();
     let (path, wal) = (bed.path("pua.db"), bed.path("pua.db-wal"));
     let mut sqlite = Sqlite::open(&path).unwrap();
-    let mut upkeep = sqlite.upkeep().unwrap();
     let reading = Reading::take(&Boot::present(), std::time::Instant::now);
     let lease = sqlite.acquire(&reading, 1).unwrap();
+    let mut upkeep = sqlite.upkeep(&lease).unwrap();
     let batch = |sqlite: &mut Sqlite, keys| put(sqlite, &lease, &reading, keys);
     batch(&mut sqlite, 0..3000);
     let used = fs::metadata(&wal).unwrap().len();

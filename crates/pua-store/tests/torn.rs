@@ -180,7 +180,7 @@ fn a_wal_that_is_written_over_an_older_one_holds_whole_batches_and_all_that_were
         bed.batch();
     }
     let older = fs::read(directory.path().join("pua.db-wal")).unwrap();
-    let mut upkeep = bed.sqlite.upkeep().unwrap();
+    let mut upkeep = bed.sqlite.upkeep(&bed.lease).unwrap();
     // The first look notes the size, the second moves all into the file.
     upkeep.run().unwrap();
     assert!(upkeep.run().unwrap().worked);

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{
-    Daemon, PATIENCE, Server, configuration, directory, presence, receive, request, run_to_end, send,
+    Daemon, PATIENCE, Server, configuration, directory, presence, receive, request, run_limited_to_end,
+    run_to_end, send,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -302,6 +303,24 @@ fn a_second_daemon_on_the_same_store_is_refused() {
     std::fs::remove_dir_all(other).unwrap();
 }
 
+/// By an error that says why, not by the signal that the system sends.
+#[test]
+fn a_daemon_that_may_not_make_its_store_large_enough_says_so() {
+    let server = Server::start();
+    for kib in [0, 16, 24] {
+        let directory = directory();
+        let text = stored(&directory, &server, "");
+        let output = run_limited_to_end(&directory, &text, kib);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{kib} KiB: {told}");
+        assert!(
+            told.contains("pua.db") && told.contains("hint:"),
+            "{kib} KiB: {told}"
+        );
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
+
 /// Its state is the other one's: it ends, tells whoever asks, and sends nothing more.
 #[test]
 fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
@@ -310,22 +329,26 @@ fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
     let text = stored(&directory, &server, "[publish]\non_stop = \"remove\"");
     let mut daemon = Daemon::start_in(directory, &text);
     publish(&daemon, &server, "alice", "tag1");
+    // One who waits: the server does not answer.
+    let client = daemon.client();
+    send(&client, &request("pua_publish", presence("bob", "<presence/>")));
+    server.receive();
     // Somebody has tidied up: the next daemon locks another file.
     std::fs::remove_file(daemon.path("pua.db.lock")).unwrap();
     let (other, elsewhere) = (common::directory(), Server::start());
     let url = format!("sqlite:{}", daemon.path("pua.db").display());
     let text = configuration(&other, elsewhere.address(), "").replace("memory:", &url);
     let other = Daemon::start_in(other, &text);
-    assert_eq!(listed(&other).len(), 1);
 
-    let answer = publish(&daemon, &server, "bob", "tag2");
+    // It has nothing to write, and finds out all the same.
+    let answer = receive(&client);
     assert_eq!(answer["error"]["code"], 503, "{answer}");
     assert!(
         answer.to_string().contains("another daemon has taken"),
         "{answer}"
     );
     assert_eq!(daemon.wait(), Some(1));
-    // All that it has sent is here: bob's request, perhaps more than once.
+    // All that it has sent is here: bob's request once more, perhaps.
     server.udp.set_nonblocking(true).unwrap();
     let mut buffer = [0; 65_536];
     while let Ok(count) = server.udp.recv(&mut buffer) {
@@ -344,7 +367,8 @@ fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
         .map(|held| held["presentity"].to_string())
         .collect();
     held.sort_unstable();
-    assert_eq!(held, ["\"sip:alice@example.com\"", "\"sip:carol@example.com\""]);
+    let expected = ["alice", "bob", "carol"].map(|user| format!("\"sip:{user}@example.com\""));
+    assert_eq!(held, expected);
 }
 
 #[test]

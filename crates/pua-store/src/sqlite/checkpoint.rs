@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
-use super::{beside, connect, failure, of_system};
-use crate::backend::{Upkeep, UpkeepFigures};
+use super::{beside, connect, failure, of_system, still_owned};
+use crate::backend::{Lease, Upkeep, UpkeepFigures};
 use crate::error::Error;
 
 /// Beyond so many bytes the file of the WAL is cut off when it is next written from its beginning.
@@ -41,6 +41,8 @@ const STEP: u64 = 1024 * 1024;
 pub(super) struct Checkpointer {
     path: PathBuf,
     name: String,
+    /// What is owned.
+    lease: Lease,
     connection: Option<Connection>,
     /// Asks the writer to move what is left.
     finish: Arc<AtomicBool>,
@@ -94,10 +96,11 @@ pub(super) fn finish(connection: &Connection) {
 }
 
 impl Checkpointer {
-    pub(super) fn new(path: PathBuf, finish: Arc<AtomicBool>) -> Checkpointer {
+    pub(super) fn new(path: PathBuf, lease: Lease, finish: Arc<AtomicBool>) -> Checkpointer {
         Checkpointer {
             name: path.display().to_string(),
             path,
+            lease,
             connection: None,
             finish,
             last: None,
@@ -183,6 +186,11 @@ fn lengthen(path: &Path, wanted: u64) -> std::io::Result<(fs::File, u64)> {
 impl Upkeep for Checkpointer {
     fn run(&mut self) -> Result<UpkeepFigures, Error> {
         let wal = self.wal();
+        if wal != self.last {
+            // Somebody has written, perhaps not we.
+            let (name, lease) = (self.name.clone(), self.lease.clone());
+            still_owned(self.connection()?, &name, &lease)?;
+        }
         let mut worked = false;
         if let Some((bytes, _)) = wal
             && wal != self.done

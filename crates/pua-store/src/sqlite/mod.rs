@@ -163,16 +163,7 @@ impl Sqlite {
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         let sql = |error: rusqlite::Error| failure(&self.name, &error);
         let connection = &self.connection;
-        let epoch: Option<i64> = connection
-            .prepare_cached("SELECT epoch FROM owner WHERE one = 1")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
-            .map_err(sql)?;
-        if batch.lease.slots.first().map(|slot| signed(slot.epoch)) != epoch {
-            return Err(Error::new(
-                Trouble::Fenced,
-                format!("another daemon has taken {} over", self.name),
-            ));
-        }
+        still_owned(connection, &self.name, batch.lease)?;
         if let Some(events) = batch.events {
             connection
                 .prepare_cached("UPDATE owner SET events = max(events, ?1) WHERE one = 1")
@@ -211,6 +202,24 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+/// Whether the file is still its owner's.
+///
+/// # Errors
+/// [`Trouble::Fenced`] if it is not; it cannot be read.
+fn still_owned(connection: &Connection, name: &str, lease: &Lease) -> Result<(), Error> {
+    let epoch: Option<i64> = connection
+        .prepare_cached("SELECT epoch FROM owner WHERE one = 1")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
+        .map_err(|error| failure(name, &error))?;
+    if lease.slots.first().map(|slot| signed(slot.epoch)) == epoch {
+        return Ok(());
+    }
+    Err(Error::new(
+        Trouble::Fenced,
+        format!("another daemon has taken {name} over"),
+    ))
 }
 
 impl Backend for Sqlite {
@@ -260,9 +269,10 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    fn upkeep(&mut self) -> Option<Box<dyn Upkeep>> {
+    fn upkeep(&mut self, lease: &Lease) -> Option<Box<dyn Upkeep>> {
         Some(Box::new(checkpoint::Checkpointer::new(
             self.path.clone(),
+            lease.clone(),
             self.finish.clone(),
         )))
     }

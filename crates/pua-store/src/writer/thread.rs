@@ -199,9 +199,14 @@ impl Thread {
         };
         self.company.committed(Instant::now(), together, took);
         shared.committed.store(self.last, Ordering::Release);
-        if shared.failed.swap(false, Ordering::AcqRel) {
-            *shared.failure() = None;
-            tracing::info!("the store is written again: nothing is missing");
+        if shared.failed.load(Ordering::Acquire) {
+            let mut told = shared.failure();
+            // That this was written before somebody else became the owner changes nothing.
+            if told.as_ref().map(|told| told.trouble) != Some(Trouble::Fenced) {
+                *told = None;
+                shared.failed.store(false, Ordering::Release);
+                tracing::info!("the store is written again: nothing is missing");
+            }
         }
     }
 

@@ -6,6 +6,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::EngineHandle;
 use super::handle::Control;
 
+/// From now on a file that may not grow is told by the write that fails; by itself the signal would
+/// end the process.
+///
+/// # Errors
+/// The system does not let us handle it.
+pub(super) fn outlive_file_limits(runtime: &Runtime) -> std::io::Result<()> {
+    let _inside = runtime.enter();
+    // It stays handled when nobody waits for it.
+    signal(SignalKind::from_raw(nix::sys::signal::Signal::SIGXFSZ as i32)).map(drop)
+}
+
 /// Passes the signals on to the engine.
 ///
 /// # Errors
@@ -15,15 +26,12 @@ pub(super) fn watch(runtime: &Runtime, engine: EngineHandle) -> std::io::Result<
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    // Not to be ended by it: a file that may not grow is told by the write that fails.
-    let mut too_large = signal(SignalKind::from_raw(nix::sys::signal::Signal::SIGXFSZ as i32))?;
     runtime.spawn(async move {
         loop {
             tokio::select! {
                 Some(()) = terminate.recv() => engine.stop(),
                 Some(()) = interrupt.recv() => engine.stop(),
                 Some(()) = hangup.recv() => engine.order(Control::Hangup),
-                Some(()) = too_large.recv() => {}
                 else => return,
             }
         }

@@ -32,17 +32,18 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// system's failure, such as an address in use.
 pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks) -> anyhow::Result<()> {
     let now = crate::clock::now();
-    // First: a second daemon on the same store must not get in the way of the running one.
-    let store = store::open(&config.store)?;
-    if let Some(path) = &ready_file {
-        // A life that was killed has left it: nobody shall take it for this one's.
-        let _ = std::fs::remove_file(path);
-    }
     let front = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(front_threads())
         .thread_name("pua-front")
         .enable_all()
         .build()?;
+    signals::outlive_file_limits(&front)?;
+    // Before anything that can be seen: a second daemon on the same store must not get in the way of the running one.
+    let store = store::open(&config.store)?;
+    if let Some(path) = &ready_file {
+        // A life that was killed has left it: nobody shall take it for this one's.
+        let _ = std::fs::remove_file(path);
+    }
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), Token(TOKEN_BELL))?;
     let (handle, inbox) = EngineHandle::new(Arc::new(Bell::new(waker)));

@@ -76,6 +76,23 @@ fn command(directory: &Path, configuration: &str) -> Command {
     command
 }
 
+/// The same for a daemon that may make no file larger than so many KiB.
+fn limited(directory: &Path, configuration: &str, kib: u32) -> Command {
+    let plain = command(directory, configuration);
+    let mut limited = Command::new("bash");
+    limited
+        .arg("-c")
+        .arg(format!("ulimit -S -f {kib}; exec \"$0\" \"$@\""))
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    limited
+}
+
+/// Runs such a daemon, which is expected to end by itself.
+pub(crate) fn run_limited_to_end(directory: &Path, configuration: &str, kib: u32) -> Output {
+    limited(directory, configuration, kib).output().unwrap()
+}
+
 /// Runs a daemon that is expected to end by itself.
 pub(crate) fn run_to_end(directory: &Path, configuration: &str) -> Output {
     command(directory, configuration).output().unwrap()
@@ -108,13 +125,7 @@ impl Daemon {
     /// Starts a daemon that may make no file larger than so many KiB, which [`Daemon::unlimit`]
     /// takes back.
     pub(crate) fn start_limited(directory: PathBuf, configuration: &str, kib: u32) -> Daemon {
-        let plain = command(&directory, configuration);
-        let mut limited = Command::new("bash");
-        limited
-            .arg("-c")
-            .arg(format!("ulimit -S -f {kib}; exec \"$0\" \"$@\""))
-            .arg(plain.get_program())
-            .args(plain.get_args());
+        let limited = limited(&directory, configuration, kib);
         let (child, ready) = Daemon::wait_for(limited, &directory);
         Daemon {
             ready,
