@@ -183,7 +183,7 @@ impl Passage {
         let fraction = core.random.fraction();
         if let Some(next_hop) = core.hops.get(next_hop) {
             next_hop.dead(now, hop.addr.ip());
-            next_hop.failed(now, fraction);
+            next_hop.failed(now, fraction, None);
         }
     }
 
@@ -204,7 +204,7 @@ impl Passage {
             if retry_after.is_none() {
                 state.dead(now, hop.addr.ip());
             }
-            state.failed(now, fraction);
+            state.failed(now, fraction, retry_after);
         }
         self.tried.push(hop.addr.ip());
     }

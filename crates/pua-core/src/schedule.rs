@@ -44,6 +44,9 @@ pub(crate) fn taken_up_after(left: Duration, fraction: f64) -> Duration {
 pub(crate) enum Patience {
     /// The server, or the way to it, failed: soon, then ever more slowly.
     Outage,
+    /// The server answered, and asked for quiet (503 with Retry-After): as with an outage, but that
+    /// others are answered says nothing of this one.
+    Asked,
     /// The server does not know the presentity (404, 410, 604): in minutes.
     Slow,
 }
@@ -53,12 +56,21 @@ pub(crate) enum Patience {
 /// that those who failed together do not come back together.
 pub(crate) fn back_off(patience: Patience, failures: u32, fraction: f64) -> Duration {
     let (base, cap) = match patience {
-        Patience::Outage => (4.0, 300.0),
+        Patience::Outage | Patience::Asked => (4.0, 300.0),
         Patience::Slow => (300.0, 1800.0),
     };
     let doublings = i32::try_from(failures.saturating_sub(1).min(16)).unwrap_or(16);
     let longest = f64::min(base * f64::powi(2.0, doublings), cap);
     Duration::from_secs_f64(longest * (0.5 + 0.5 * fraction.clamp(0.0, 1.0)))
+}
+
+/// A Retry-After below this does not replace our own back-off (R3903-64): who is told `0` by a
+/// server that goes on failing would ask it as fast as it answers.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// How long to wait when the server asked for `quiet`, and we would have waited for `own`.
+pub(crate) fn waited(quiet: Duration, own: Duration) -> Duration {
+    if quiet < SHORT { quiet.max(own) } else { quiet }
 }
 
 /// What a Retry-After of so many seconds is worth.
@@ -124,6 +136,16 @@ mod tests {
             Duration::from_secs(300)
         );
         assert_eq!(back_off(Patience::Slow, 1, 0.0), Duration::from_secs(150));
+    }
+
+    /// R3903-64: a short Retry-After does not shorten our own back-off, a long one replaces it.
+    #[test]
+    fn r3903_64_short_retry_after() {
+        let seconds = Duration::from_secs;
+        assert_eq!(waited(seconds(0), seconds(4)), seconds(4));
+        assert_eq!(waited(seconds(2), seconds(300)), seconds(300));
+        assert_eq!(waited(seconds(9), seconds(4)), seconds(9));
+        assert_eq!(waited(seconds(20), seconds(300)), seconds(20));
     }
 
     /// SEC-07: a peer cannot silence us for ever.

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output};
 use crate::owner::Owner;
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Exchange, Granted, Operation, Standing, State};
+use crate::publication::{Cause, Exchange, Granted, Operation, Pause, Standing, State};
 use crate::record::Change;
 use crate::request::next_cseq;
 use crate::schedule::{Patience, obeyed, refresh_after};
@@ -180,10 +180,7 @@ impl Epa {
             // Gone as soon as it was there (R3903-36): as if it had failed.
             publication.granted = None;
             let retry_at = Self::retry_at(now, core, publication, Patience::Outage);
-            publication.state = State::Waiting {
-                retry_at,
-                held_off: false,
-            };
+            publication.state = State::Waiting(Pause::ours(now, retry_at, Cause::Ourselves));
             publication.standing = Standing::Lost;
             let key = publication.key;
             let cseq = publication.cseq;
@@ -404,7 +401,8 @@ impl Epa {
             .filter(|(_, p)| {
                 p.next_hop == next_hop
                     && p.patience == Patience::Outage
-                    && matches!(p.state, State::Waiting { held_off: false, .. })
+                    && p.failures > 0
+                    && matches!(&p.state, State::Waiting(pause) if !pause.is_quiet(now))
             })
             .map(|(index, _)| index as u32)
             .collect();

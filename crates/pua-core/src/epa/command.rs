@@ -11,7 +11,7 @@ use crate::command::{CommandId, Document, Lifetime, Proxy, PublicationName, Publ
 use crate::core::Core;
 use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
-use crate::publication::{Cause, Ending, HeldDocument, Intent, Publication, State, Wanted};
+use crate::publication::{Cause, Ending, HeldDocument, Intent, Pause, Publication, State, Wanted};
 use crate::record::{Change, PublicationRecord};
 
 /// The longest that a command may wait for its outcome.
@@ -222,16 +222,16 @@ impl Epa {
         }
         match publication.state {
             State::Requesting(_) => {}
-            State::Waiting { held_off: true, .. } => {
+            State::Waiting(pause) if pause.is_quiet(now) => {
                 if publication.is_over(now) {
                     // At once: in the queue it could be wanted again and go before its time.
                     self.end(core, index, Ending::Removed);
                 } else {
-                    self.arm(index);
+                    self.enqueue(now, core, index, Cause::Application);
                     self.answer_impatient(now, core, index);
                 }
             }
-            State::Queued { .. } | State::Published { .. } | State::Waiting { .. } | State::Refused => {
+            State::Queued { .. } | State::Published { .. } | State::Waiting(_) | State::Refused => {
                 self.enqueue(now, core, index, Cause::Application);
             }
         }
@@ -315,10 +315,7 @@ impl Epa {
                 State::Queued {
                     cause: Cause::Ourselves,
                 } => {
-                    publication.state = State::Waiting {
-                        retry_at: now,
-                        held_off: false,
-                    };
+                    publication.state = State::Waiting(Pause::ours(now, now, Cause::Ourselves));
                     self.enqueue(now, core, index, Cause::Ourselves);
                 }
                 _ => {}

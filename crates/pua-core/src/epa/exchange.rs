@@ -12,7 +12,7 @@ use crate::next_hop::Selection;
 use crate::output::{FailureOrigin, Output, Unreachable};
 use crate::owner::{Owner, next_serial};
 use crate::passage::{GoOn, Passage};
-use crate::publication::{Carried, Cause, Exchange, Operation, Standing, State};
+use crate::publication::{Carried, Cause, Exchange, Operation, Pause, Standing, State};
 use crate::request::{DATAGRAM, PublishRequest, next_cseq};
 use bytes::Bytes;
 use sip_transaction::{Hop, Transmit, Transport};
@@ -23,7 +23,7 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        let State::Queued { .. } = publication.state else {
+        let State::Queued { cause } = publication.state else {
             return;
         };
         if publication.until().is_some_and(|until| until <= now) {
@@ -41,10 +41,7 @@ impl Epa {
             && changed_at + core.config.pacing.min_interval > now
         {
             let retry_at = changed_at + core.config.pacing.min_interval;
-            publication.state = State::Waiting {
-                retry_at,
-                held_off: true,
-            };
+            publication.state = State::Waiting(Pause::ours(now, retry_at, cause));
             self.arm(index);
             return;
         }
@@ -53,6 +50,7 @@ impl Epa {
         publication.cseq = next_cseq(publication.cseq);
         publication.state = State::Requesting(Box::new(Exchange {
             serial,
+            cause,
             expires: 0,
             revision: publication.intent.revision,
             document: Carried::Present,

@@ -139,8 +139,9 @@ impl Epa {
             State::Published { refresh_at: Some(at) } if *at <= now => {
                 self.enqueue(now, core, index, Cause::Ourselves);
             }
-            State::Waiting { retry_at, .. } if *retry_at <= now => {
-                self.enqueue(now, core, index, Cause::Ourselves);
+            State::Waiting(pause) if pause.retry_at <= now => {
+                let cause = pause.cause;
+                self.enqueue(now, core, index, cause);
             }
             _ => self.arm(index),
         }
@@ -193,10 +194,11 @@ impl Epa {
 
     /// A back-off that grows with the failures of this publication.
     fn retry_at(now: Instant, core: &mut Core, publication: &mut Publication, patience: Patience) -> Instant {
-        if publication.patience != patience {
+        let is_slow = |patience| patience == Patience::Slow;
+        if is_slow(publication.patience) != is_slow(patience) {
             publication.failures = 0;
-            publication.patience = patience;
         }
+        publication.patience = patience;
         publication.failures = publication.failures.saturating_add(1);
         now + back_off(patience, publication.failures, core.random.fraction())
     }

@@ -10,8 +10,8 @@ use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply};
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Ending, Publication, Standing, State, Waiters};
-use crate::schedule::{Patience, obeyed};
+use crate::publication::{Cause, Ending, Pause, Publication, Standing, State, Waiters};
+use crate::schedule::{Patience, obeyed, waited};
 
 /// The failure as the outcome of a publishing command.
 fn outcome(core: &mut Core, failure: &Failure, publication: &Publication, next: Next) -> Outcome {
@@ -38,27 +38,37 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        let retry_after = failure.retry_after.map(obeyed);
-        let retry = |core: &mut Core, publication: &mut Publication, patience| match retry_after {
-            Some(wait) => (now + wait, true),
-            None => (Self::retry_at(now, core, publication, patience), false),
-        };
-        let retry = match Verdict::of(failure.code) {
+        let asked = failure.retry_after.map(obeyed);
+        let patience = match Verdict::of(failure.code) {
             _ if failure.origin == FailureOrigin::Local && failure.code == 513 => None,
-            Verdict::Challenged if failure.stale => Some(retry(core, publication, Patience::Slow)),
-            Verdict::NotServed => Some(retry(core, publication, Patience::Slow)),
+            Verdict::Challenged if failure.stale => Some(Patience::Slow),
+            Verdict::NotServed => Some(Patience::Slow),
+            Verdict::ServerUnavailable if asked.is_some() => Some(Patience::Asked),
             Verdict::TryLater | Verdict::ServerUnavailable | Verdict::Forgotten | Verdict::Granted => {
-                Some(retry(core, publication, Patience::Outage))
+                Some(Patience::Outage)
             }
-            Verdict::RefusedUnlessRetryAfter => retry_after.map(|wait| (now + wait, true)),
+            Verdict::RefusedUnlessRetryAfter => asked.map(|_| Patience::Outage),
             Verdict::Redirected | Verdict::Challenged | Verdict::TooBrief | Verdict::Refused => None,
         };
-        match retry {
-            Some((at, held_off)) => {
-                self.settle(now, core, index, &failure, Settled::Waiting { at, held_off })
+        let Some(patience) = patience else {
+            self.settle(now, core, index, &failure, Settled::Refused);
+            return;
+        };
+        let own = Self::retry_at(now, core, publication, patience);
+        let repeated = publication.failures > 1;
+        let pause = match asked {
+            None => Pause::ours(now, own, Cause::Ourselves),
+            // The server has made everybody wait for what it told this one, and not for the first
+            // time: the others go first.
+            Some(quiet) if repeated && patience == Patience::Asked => {
+                Pause::asked_for(now + quiet, own + quiet, Cause::Ourselves)
             }
-            None => self.settle(now, core, index, &failure, Settled::Refused),
-        }
+            Some(quiet) => {
+                let whole = waited(quiet, own.saturating_duration_since(now));
+                Pause::asked_for(now + quiet, now + whole, Cause::Ourselves)
+            }
+        };
+        self.settle(now, core, index, &failure, Settled::Waiting(pause));
     }
 
     /// The server asked for quiet before this could be sent: nothing goes out until then.
@@ -73,12 +83,14 @@ impl Epa {
             "the server asked not to be sent anything until then".to_owned(),
         );
         let mut goes_on = false;
+        let mut cause = Cause::Ourselves;
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            // The number that was meant for the request that is not sent.
-            if let State::Requesting(exchange) = &publication.state
-                && exchange.sent != Some(publication.cseq)
-            {
-                publication.cseq = publication.cseq.saturating_sub(1);
+            if let State::Requesting(exchange) = &publication.state {
+                cause = exchange.cause;
+                // The number that was meant for the request that is not sent.
+                if exchange.sent != Some(publication.cseq) {
+                    publication.cseq = publication.cseq.saturating_sub(1);
+                }
             }
             goes_on =
                 publication.until().is_none_or(|until| until > now) && publication.operation(now).is_some();
@@ -89,16 +101,8 @@ impl Epa {
         } else {
             Vec::new()
         };
-        self.settle(
-            now,
-            core,
-            index,
-            &failure,
-            Settled::Waiting {
-                at: until,
-                held_off: true,
-            },
-        );
+        let pause = Pause::asked_for(until, until, cause);
+        self.settle(now, core, index, &failure, Settled::Waiting(pause));
         if let Some(publication) = self.publications.get_mut(index as usize) {
             publication.waiters().extend(waiters);
         } else {
@@ -141,10 +145,7 @@ impl Epa {
         exchange.passage.end(core);
         let newer = publication.intent.revision > covered;
         publication.state = match settled {
-            Settled::Waiting { at, held_off } => State::Waiting {
-                retry_at: at,
-                held_off,
-            },
+            Settled::Waiting(pause) => State::Waiting(pause),
             Settled::Refused => State::Refused,
         };
         publication.set_last(now, failure.code, &failure.reason);
@@ -153,7 +154,7 @@ impl Epa {
         let nothing_left = publication.is_over(now);
         let next = match settled {
             _ if over || nothing_left => Next::Ended,
-            Settled::Waiting { at, .. } => Next::Retry { at },
+            Settled::Waiting(pause) => Next::Retry { at: pause.retry_at },
             Settled::Refused => Next::Refused,
         };
         let name = publication.name.clone();
@@ -165,15 +166,15 @@ impl Epa {
                 core.outputs
                     .push_back(Output::Event(Event::Refused { name, code, reason }));
             }
-            (Settled::Waiting { .. }, Standing::Lost) => {}
-            (Settled::Waiting { at, .. }, _) => {
+            (Settled::Waiting(_), Standing::Lost) => {}
+            (Settled::Waiting(pause), _) => {
                 publication.standing = Standing::Lost;
                 let (code, reason) = (failure.code, failure.reason.clone());
                 core.outputs.push_back(Output::Event(Event::Lost {
                     name,
                     code,
                     reason,
-                    retry_at: at,
+                    retry_at: pause.retry_at,
                 }));
             }
         }
@@ -274,7 +275,13 @@ impl Epa {
         };
         publication.waiters().retain(|other| *other != waiter);
         let (next, why) = match &publication.state {
-            State::Waiting { retry_at, .. } => (Next::Retry { at: *retry_at }, "it is tried again later"),
+            State::Waiting(pause) => {
+                let why = match pause.cause {
+                    Cause::Application => "not sent yet; it is sent as soon as it may be",
+                    Cause::Ourselves => "it is tried again later",
+                };
+                (Next::Retry { at: pause.retry_at }, why)
+            }
             State::Refused => (Next::Refused, "the server refused it"),
             State::Published { .. } => (Next::Held, "it is published"),
             State::Queued { .. } | State::Requesting(_) => (
@@ -300,11 +307,7 @@ impl Epa {
         let Some(publication) = self.publications.get(index as usize) else {
             return;
         };
-        let State::Waiting {
-            retry_at,
-            held_off: true,
-        } = publication.state
-        else {
+        let State::Waiting(Pause { retry_at, .. }) = publication.state else {
             return;
         };
         let wait: Duration = retry_at.saturating_duration_since(now);
@@ -341,6 +344,6 @@ impl Epa {
 /// How an exchange without success leaves the publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settled {
-    Waiting { at: Instant, held_off: bool },
+    Waiting(Pause),
     Refused,
 }

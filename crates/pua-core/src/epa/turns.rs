@@ -22,7 +22,8 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
-        match &publication.state {
+        let asks = publication.operation(now).is_some();
+        match &mut publication.state {
             State::Requesting(_)
             | State::Queued {
                 cause: Cause::Application,
@@ -31,10 +32,10 @@ impl Epa {
                 cause: Cause::Ourselves,
             } if cause == Cause::Ourselves => return,
             // Nothing that has to be sent shortens what the server asked for (R3903-55).
-            State::Waiting {
-                retry_at,
-                held_off: true,
-            } if *retry_at > now && publication.operation(now).is_some() => {
+            State::Waiting(pause) if pause.is_quiet(now) && asks => {
+                if cause == Cause::Application {
+                    pause.cut_short();
+                }
                 self.arm(index);
                 return;
             }

@@ -133,7 +133,7 @@ fn state_of(publication: &Publication) -> PublicationState {
         (State::Queued { .. }, _) => PublicationState::Queued,
         (State::Requesting(_), _) => PublicationState::Requesting,
         (State::Published { .. }, _) => PublicationState::Published,
-        (State::Waiting { .. }, _) => PublicationState::Waiting,
+        (State::Waiting(_), _) => PublicationState::Waiting,
     }
 }
 
@@ -155,7 +155,7 @@ fn view(core: &Core, publication: &Publication) -> PublicationView {
             _ => None,
         },
         retry_at: match publication.state {
-            State::Waiting { retry_at, .. } => Some(retry_at),
+            State::Waiting(pause) => Some(pause.retry_at),
             _ => None,
         },
         until: publication.until(),

@@ -13,6 +13,8 @@ use crate::schedule::{Patience, back_off};
 pub(super) const DOWN_AFTER: u32 = 5;
 /// So many 412s in a row mean that the server has lost its state.
 const FORGOTTEN_AFTER: u32 = 3;
+/// So far apart are the looks at a server that says 503 and asks for next to no quiet.
+const LOOK: Duration = Duration::from_secs(1);
 /// So far the flow of what ends may make up for a time in which it stood still.
 const MADE_UP: Duration = Duration::from_millis(5);
 
@@ -29,14 +31,16 @@ impl NextHop {
         std::mem::take(&mut self.failures) > 0
     }
 
-    /// Nobody answered.
-    pub(crate) fn failed(&mut self, now: Instant, fraction: f64) {
+    /// Nobody answered, or only to say 503. `quiet`: for how long the server wants quiet, by its own
+    /// word: then somebody looks, and who has waited for it goes before who was told.
+    pub(crate) fn failed(&mut self, now: Instant, fraction: f64, quiet: Option<Duration>) {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= DOWN_AFTER {
             // At most half a minute apart, so that recovery is seen soon.
             let wait = back_off(Patience::Outage, self.failures - DOWN_AFTER + 1, fraction)
                 .min(Duration::from_secs(30));
-            self.probe_at = Some(now + wait);
+            let quiet = quiet.map_or(wait, |quiet| quiet.max(LOOK));
+            self.probe_at = Some(now + wait.min(quiet));
         }
     }
 

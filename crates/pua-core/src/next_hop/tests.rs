@@ -161,7 +161,7 @@ fn r7339_03_a_server_that_is_down_is_only_probed() {
     let now = Instant::now();
     let mut hop = next_hop(now, &[1]);
     for _ in 0..DOWN_AFTER {
-        hop.failed(now, 1.0);
+        hop.failed(now, 1.0, None);
     }
     assert_eq!(
         hop.gate(now, Lane::Missing),

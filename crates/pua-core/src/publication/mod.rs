@@ -13,10 +13,12 @@
 //! [`Intent`] and [`Granted`]. A publication that has ended is taken out of the table.
 
 mod document;
+mod pause;
 pub(crate) mod response;
 mod shared;
 
 pub(crate) use document::{Carried, HeldDocument};
+pub(crate) use pause::Pause;
 pub(crate) use shared::{Cause, Desire, Last};
 
 use std::sync::Arc;
@@ -139,8 +141,8 @@ pub(crate) enum State {
     Requesting(Box<Exchange>),
     /// The server holds it; `refresh_at` is `None` when the grant lasts to the end.
     Published { refresh_at: Option<Instant> },
-    /// Tried again then. `held_off`: the server asked for the wait, so no command shortens it.
-    Waiting { retry_at: Instant, held_off: bool },
+    /// Tried again later.
+    Waiting(Pause),
     /// No for good.
     Refused,
 }
@@ -150,6 +152,8 @@ pub(crate) enum State {
 pub(crate) struct Exchange {
     /// Tells this exchange from earlier ones of the same publication.
     pub(crate) serial: u32,
+    /// On whose behalf it is sent.
+    pub(crate) cause: Cause,
     pub(crate) operation: Operation,
     /// The document that goes along, if the operation takes one.
     pub(crate) document: Carried,
@@ -375,7 +379,7 @@ impl Publication {
             State::Requesting(_) => return None,
             State::Queued { .. } | State::Refused => None,
             State::Published { refresh_at } => *refresh_at,
-            State::Waiting { retry_at, .. } => Some(*retry_at),
+            State::Waiting(pause) => Some(pause.retry_at),
         };
         match (own, until) {
             (Some(own), Some(until)) => Some(own.min(until)),

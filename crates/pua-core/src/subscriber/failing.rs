@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Output, SubscriptionChange};
 use crate::publication::response::Verdict;
-use crate::schedule::{Patience, obeyed};
+use crate::schedule::{Patience, obeyed, waited};
 
 /// Whether a response to a refresh ends the subscription (RFC 6665 §4.1.2.2).
 pub(super) fn ends_subscription(code: u16) -> bool {
@@ -127,9 +127,13 @@ impl Subscriber {
             self.refused(now, core, index, failure);
             return;
         };
+        let own = retry_at(now, subscription, patience, fraction);
         let (at, held_off) = match asked {
-            Some(wait) => (now + wait, true),
-            None => (retry_at(now, subscription, patience, fraction), false),
+            Some(quiet) => {
+                let whole = waited(quiet, own.saturating_duration_since(now));
+                (now + whole, !quiet.is_zero())
+            }
+            None => (own, false),
         };
         self.wait(now, core, index, failure, at, held_off);
     }
@@ -250,7 +254,11 @@ impl Subscriber {
             Verdict::TryLater | Verdict::ServerUnavailable | Verdict::TooBrief => true,
             _ => hold.is_some() || failure.stale,
         };
-        let retry_at = hold.unwrap_or_else(|| retry_at(now, subscription, Patience::Outage, fraction));
+        let own = retry_at(now, subscription, Patience::Outage, fraction);
+        let retry_at = hold.map_or(own, |hold| {
+            let quiet = hold.saturating_duration_since(now);
+            now + waited(quiet, own.saturating_duration_since(now))
+        });
         let next = if again {
             Next::Retry { at: retry_at }
         } else {
