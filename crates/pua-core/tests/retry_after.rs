@@ -176,3 +176,40 @@ fn r3903_55_a_patient_offender_goes_last() {
     );
     assert!(bed.statistic("responses_5xx") < 40);
 }
+
+/// R3903-21: what is wanted while a request fails is another question, and is asked at once; only
+/// a wish of the server for quiet holds it back.
+#[test]
+fn r3903_21_a_newer_wish_after_a_failure() {
+    for code in [404, 408, 480, 500, 503] {
+        let mut bed = Bed::new();
+        let old = bed.publish(A, "<old/>", 3600);
+        let sent = bed.take();
+        let new = bed.publish(A, "<new/>", 3600);
+        bed.respond(&sent, code, "");
+        assert_eq!(bed.outcome(old).code, code);
+        let sent = bed.take();
+        assert_eq!(sent.body(), "<new/>", "{code}");
+        bed.ok(&sent, "t", 3600);
+        assert_eq!(bed.outcome(new).code, 200);
+    }
+    let mut bed = Bed::new();
+    bed.publish(A, "<old/>", 3600);
+    let sent = bed.take();
+    let patient = bed.publish(A, "<new/>", 3600);
+    let mut command = publish(A, "<newer/>", 3600);
+    command.timeout = std::time::Duration::from_secs(5);
+    let impatient = bed.command(Command::Publish(command));
+    bed.respond(&sent, 480, "Retry-After: 20\r\n");
+    assert_eq!(
+        bed.outcome(impatient).code,
+        480,
+        "who cannot wait is told at once"
+    );
+    bed.run_to(19_999);
+    bed.nothing_sent();
+    let sent = bed.run_to_next(20_001);
+    assert_eq!(sent.body(), "<newer/>");
+    bed.ok(&sent, "t", 3600);
+    assert_eq!(bed.outcome(patient).code, 200);
+}

@@ -36,15 +36,14 @@ impl Epa {
             self.end(core, index, ending);
             return;
         };
-        if operation.has_body()
-            && let Some(changed_at) = publication.changed_at()
-            && changed_at + core.config.pacing.min_interval > now
-        {
-            let retry_at = changed_at + core.config.pacing.min_interval;
-            publication.state = State::Waiting(Pause::ours(now, retry_at, cause));
-            self.arm(index);
-            return;
-        }
+        let operation = match publication.spaced(now, operation, core.config.pacing.min_interval) {
+            Ok(operation) => operation,
+            Err(at) => {
+                publication.state = State::Waiting(Pause::ours(now, at, cause));
+                self.arm(index);
+                return;
+            }
+        };
         let serial = self.next_serial;
         self.next_serial = next_serial(self.next_serial);
         publication.cseq = next_cseq(publication.cseq);
@@ -76,10 +75,15 @@ impl Epa {
             .peek(publication.next_hop)
             .map_or(0, |hop| hop.minimum(&publication.name.package));
         let until = publication.until();
+        let had = publication.granted.as_ref().map(|granted| granted.revision);
         let State::Requesting(exchange) = &mut publication.state else {
             return;
         };
-        exchange.revision = publication.intent.revision;
+        exchange.revision = match (&exchange.operation, had) {
+            // The newer document is not in it.
+            (Operation::Refresh(_), Some(had)) if had < publication.intent.document_revision => had,
+            _ => publication.intent.revision,
+        };
         exchange.document = Carried::Present;
         exchange.expires = match exchange.operation {
             Operation::Remove(_) => 0,

@@ -188,9 +188,10 @@ impl Epa {
         self.arm(index);
         self.release(core, index);
         // A newer wish of the application is another question; only the server's own request for
-        // quiet, or an outage, holds it back.
-        if newer && settled == Settled::Refused {
+        // quiet holds it back.
+        if newer {
             self.enqueue(now, core, index, Cause::Application);
+            self.answer_impatient(now, core, index);
         }
     }
 
@@ -307,8 +308,9 @@ impl Epa {
         let Some(publication) = self.publications.get(index as usize) else {
             return;
         };
-        let State::Waiting(Pause { retry_at, .. }) = publication.state else {
-            return;
+        let retry_at = match publication.state {
+            State::Waiting(pause) if pause.is_quiet(now) => pause.retry_at,
+            _ => return,
         };
         let wait: Duration = retry_at.saturating_duration_since(now);
         let (code, reason) = publication

@@ -31,6 +31,9 @@ use crate::command::{OnStop, Proxy, PublicationName};
 use crate::passage::Passage;
 use crate::schedule::Patience;
 
+/// So long before its end a grant is refreshed whose new state must wait, if it lasts twice as long.
+const MARGIN: Duration = Duration::from_secs(10);
+
 /// Whether the application wants the information to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -332,6 +335,35 @@ impl Publication {
                 Some(Operation::Modify(etag.into()))
             }
             (Wanted::Stand { .. }, Some((etag, _))) => Some(Operation::Refresh(etag.into())),
+        }
+    }
+
+    /// The operation if it may go now that new state shall go no sooner than `interval` after the
+    /// last; else when there is something to do. If the grant would run out meanwhile, it is
+    /// refreshed without the new state, or goes all the same where there is no entity-tag.
+    pub(crate) fn spaced(
+        &self,
+        now: Instant,
+        operation: Operation,
+        interval: Duration,
+    ) -> Result<Operation, Instant> {
+        let next = self.changed_at().map(|at| at + interval);
+        let Some(next) = next.filter(|next| *next > now && operation.has_body()) else {
+            return Ok(operation);
+        };
+        let Some(granted) = &self.granted else {
+            return Err(next);
+        };
+        if granted.revision >= self.intent.document_revision {
+            return Ok(operation);
+        }
+        let left = granted.expires_at.saturating_duration_since(now);
+        let margin = MARGIN.min(Duration::from_secs(u64::from(granted.expires)) / 2);
+        match (left, &granted.etag) {
+            _ if left.is_zero() || now + left >= next + margin => Err(next),
+            _ if left > margin => Err(now + (left - margin)),
+            (_, Some(etag)) => Ok(Operation::Refresh(etag.clone())),
+            (_, None) => Ok(operation),
         }
     }
 
