@@ -221,11 +221,15 @@ impl UserAgent {
                     Role::Subscriber => self.subscriber.retransmitted(now, &mut self.core, owner),
                 }
             }
-            Elapsed::TimedOut { owner, hop } => {
+            Elapsed::TimedOut {
+                owner,
+                hop,
+                proceeding,
+            } => {
                 self.core.counters.timeouts += 1;
                 let owner = Owner::from(owner);
                 match owner.role {
-                    Role::Publisher => self.epa.timed_out(now, &mut self.core, owner, hop),
+                    Role::Publisher => self.epa.timed_out(now, &mut self.core, owner, hop, proceeding),
                     Role::Subscriber => self.subscriber.timed_out(now, &mut self.core, owner, hop),
                 }
             }

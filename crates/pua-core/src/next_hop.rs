@@ -92,6 +92,15 @@ pub(crate) enum Selection {
     None { why: &'static str },
 }
 
+/// What all the addresses of a next hop together have asked for (R3263-07).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// One may be tried, if only one that did not answer last time.
+    Open,
+    /// None may be tried before then.
+    Until(Instant),
+}
+
 /// One next hop and all that is known of it.
 pub(crate) struct NextHop {
     pub(crate) destination: Destination,
@@ -390,6 +399,20 @@ impl NextHop {
     pub(crate) fn block(&mut self, ip: IpAddr, until: Instant) {
         if let Some(candidate) = self.candidate(ip) {
             candidate.blocked_until = Some(until);
+        }
+    }
+
+    /// What its addresses have asked for, if there are several.
+    pub(crate) fn quiet(&self, now: Instant) -> Option<Quiet> {
+        let list = match &self.addresses {
+            Addresses::Known { list, .. } if list.len() > 1 => list,
+            _ => return None,
+        };
+        let reachable = || list.iter().filter(|candidate| candidate.source.is_some());
+        let blocked = |candidate: &Candidate| candidate.blocked_until.filter(|until| *until > now);
+        match reachable().any(|candidate| blocked(candidate).is_none()) {
+            true => Some(Quiet::Open),
+            false => reachable().filter_map(blocked).min().map(Quiet::Until),
         }
     }
 

@@ -219,7 +219,6 @@ impl Passage {
         message: &Message<'_>,
     ) -> Result<(), &'static str> {
         let (own, own_hop) = own;
-        let route = core.hops.peek(own_hop).and_then(|hop| hop.route.clone());
         let mut redirect = self.redirect.take().unwrap_or_else(|| {
             Box::new(Redirect {
                 uri: own.clone(),
@@ -228,8 +227,6 @@ impl Passage {
                 rest: Vec::new(),
             })
         });
-        core.hops.leave(redirect.next_hop);
-        redirect.next_hop = u32::MAX;
         let mut insecure = false;
         let mut offered: Vec<(u32, Arc<str>)> = Vec::new();
         for value in message.headers.list(HeaderName::Contact).take(REDIRECTIONS * 4) {
@@ -257,13 +254,27 @@ impl Passage {
         offered.reverse();
         offered.sort_by_key(|(q, _)| *q);
         redirect.rest.extend(offered.into_iter().map(|(_, uri)| uri));
-        let Some(uri) = redirect.rest.pop() else {
-            return Err(if insecure {
-                "the server redirects to sips, which needs TLS and is not supported yet"
-            } else {
-                "the server redirects to nowhere that can be tried"
-            });
+        self.redirect = Some(redirect);
+        match self.next_contact(now, core, own_hop) {
+            true => Ok(()),
+            false if insecure => {
+                Err("the server redirects to sips, which needs TLS and is not supported yet")
+            }
+            false => Err("the server redirects to nowhere that can be tried"),
+        }
+    }
+
+    /// Turns to the best Contact that is left of a redirection, if there is one. `own_hop`: the next
+    /// hop that it began with.
+    pub(crate) fn next_contact(&mut self, now: Instant, core: &mut Core, own_hop: u32) -> bool {
+        let Some(redirect) = &mut self.redirect else {
+            return false;
         };
+        let Some(uri) = redirect.rest.pop() else {
+            return false;
+        };
+        core.hops.leave(redirect.next_hop);
+        let route = core.hops.peek(own_hop).and_then(|hop| hop.route.clone());
         let pacing = core.config.pacing.clone();
         let target = Uri::parse(&uri).ok().and_then(|uri| destination(&uri).ok());
         redirect.next_hop = match (route, target) {
@@ -276,8 +287,8 @@ impl Passage {
             (None, None) => u32::MAX,
         };
         redirect.uri = uri;
-        self.redirect = Some(redirect);
-        Ok(())
+        self.too_brief = 0;
+        true
     }
 }
 

@@ -64,6 +64,12 @@ pub(crate) fn back_off(patience: Patience, failures: u32, fraction: f64) -> Dura
     Duration::from_secs_f64(longest * (0.5 + 0.5 * fraction.clamp(0.0, 1.0)))
 }
 
+/// A time in whole seconds, as header fields have it: rounded up.
+pub(crate) fn whole_seconds(time: Duration) -> u32 {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
 /// A Retry-After below this does not replace our own back-off (R3903-64): who is told `0` by a
 /// server that goes on failing would ask it as fast as it answers.
 const SHORT: Duration = Duration::from_secs(10);

@@ -459,3 +459,21 @@ fn next_hops_that_were_forgotten_are_not_mixed_up() {
         }
     }
 }
+
+/// R3263-07: a server that has said 100 has the request: no other is asked when it says no more.
+#[test]
+fn r3263_07_no_fail_over_after_a_provisional_response() {
+    let mut bed = by_domain();
+    let mut command = publish(A, BODY, 3600);
+    command.timeout = std::time::Duration::from_secs(60);
+    let id = bed.command(Command::Publish(command));
+    bed.resolve("example.com", &["192.0.2.1", "192.0.2.2"]);
+    let first = bed.take();
+    bed.respond(&first, 100, "");
+    bed.run_to(32_000);
+    assert!(bed.take_all().iter().all(|sent| sent.hop == first.hop));
+    let outcome = bed.outcome(id);
+    assert_eq!((outcome.code, outcome.origin), (408, FailureOrigin::Timeout));
+    assert!(matches!(outcome.next, Next::Retry { .. }));
+    assert_eq!(bed.run_to_next(36_001).hop, first.hop);
+}

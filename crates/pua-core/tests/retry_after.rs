@@ -213,3 +213,137 @@ fn r3903_21_a_newer_wish_after_a_failure() {
     bed.ok(&sent, "t", 3600);
     assert_eq!(bed.outcome(patient).code, 200);
 }
+
+fn to(uri: &str) -> Config {
+    Config {
+        presence_server: Some(Proxy { uri: uri.into() }),
+        ..config()
+    }
+}
+
+/// R3903-49, R3903-55: what one server asked for does not hold for its successor: after a reload
+/// that names another, all that waits is tried there, at the paced rate.
+#[test]
+fn r3903_49_another_server_is_asked_at_once() {
+    for (code, row) in [
+        (503, "Retry-After: 3600\r\n"),
+        (480, "Retry-After: 3600\r\n"),
+        (404, ""),
+        (500, ""),
+    ] {
+        let mut bed = Bed::new();
+        bed.publish(A, BODY, 36_000);
+        let sent = bed.take();
+        bed.respond(&sent, code, row);
+        bed.publish("sip:b@example.com", BODY, 36_000);
+        let others = bed.take_all();
+        bed.run_to(100);
+        bed.input(Input::Configure(config()));
+        bed.nothing_sent();
+        bed.input(Input::Configure(to("sip:192.0.2.5")));
+        bed.run_to(110);
+        let all = bed.take_all();
+        assert!(all.iter().any(|sent| sent.start().contains(A)), "{code}");
+        assert!(
+            all.iter()
+                .all(|sent| sent.hop.to_string() == "udp:192.0.2.5:5060")
+        );
+        assert_eq!(all.len(), if others.is_empty() { 2 } else { 1 }, "{code}");
+        // The old server's last word, to what was under way.
+        for sent in others {
+            bed.respond(&sent, code, row);
+            bed.run_to(bed.now + 10);
+            assert_eq!(bed.take().hop.to_string(), "udp:192.0.2.5:5060", "{code}");
+        }
+    }
+}
+
+/// R3903-55: the same for a command that names another proxy, unless that is the same server.
+#[test]
+fn r3903_55_another_proxy_is_asked_at_once() {
+    for (code, row) in [(503, "Retry-After: 3600\r\n"), (404, "Retry-After: 3600\r\n")] {
+        let mut bed = Bed::new();
+        bed.publish(A, BODY, 36_000);
+        let sent = bed.take();
+        bed.respond(&sent, code, row);
+        let mut command = publish(A, BODY, 36_000);
+        command.proxy = Some(Proxy {
+            uri: "sip:192.0.2.5".into(),
+        });
+        let id = bed.command(Command::Publish(command.clone()));
+        let sent = bed.take();
+        assert_eq!(sent.hop.to_string(), "udp:192.0.2.5:5060");
+        bed.ok(&sent, "t", 3600);
+        assert_eq!(bed.outcome(id).code, 200);
+    }
+    let mut bed = Bed::new();
+    bed.publish(A, BODY, 36_000);
+    let sent = bed.take();
+    bed.respond(&sent, 503, "Retry-After: 20\r\n");
+    let mut command = publish(A, BODY, 36_000);
+    command.proxy = Some(Proxy {
+        uri: "sip:192.0.2.1:5080;lr".into(),
+    });
+    bed.command(Command::Publish(command));
+    bed.run_to(19_999);
+    bed.nothing_sent();
+    bed.run_to_next(20_001);
+}
+
+fn by_domain(servers: &[&str]) -> (Bed, u64) {
+    let mut bed = Bed::with(Config {
+        presence_server: None,
+        ..config()
+    });
+    let id = bed.publish(A, BODY, 36_000);
+    bed.resolve("example.com", servers);
+    (bed, id)
+}
+
+/// R3263-07: when all servers are told 503, the smallest wait is told and kept.
+#[test]
+fn r3263_07_the_smallest_retry_after() {
+    for waits in [[20, 3600, 600], [3600, 20, 600], [3600, 600, 20]] {
+        let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+        let mut soonest = None;
+        for wait in waits {
+            let sent = bed.take();
+            if wait == 20 {
+                soonest = Some(sent.hop);
+            }
+            bed.respond(&sent, 503, &format!("Retry-After: {wait}\r\n"));
+        }
+        let outcome = bed.outcome(id);
+        assert_eq!((outcome.code, outcome.retry_after), (503, Some(20)));
+        assert_eq!(outcome.next, Next::Retry { at: bed.at(20_000) });
+        bed.run_to(19_999);
+        bed.nothing_sent();
+        assert_eq!(Some(bed.run_to_next(20_001).hop), soonest);
+    }
+}
+
+/// R3263-07: a server that merely did not answer is tried again after our own back-off, whatever
+/// the others have asked for; also for who comes new.
+#[test]
+fn r3263_07_a_dead_server_beside_those_that_want_quiet() {
+    for dead in 0..2 {
+        let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2"]);
+        for n in 0..2 {
+            let sent = bed.take();
+            if n == dead {
+                bed.input(Input::Unreachable {
+                    hop: sent.hop,
+                    connection: None,
+                    why: Unreachable::Refused,
+                });
+            } else {
+                bed.respond(&sent, 503, "Retry-After: 3600\r\n");
+            }
+        }
+        let dead = format!("udp:192.0.2.{}:5060", dead + 1);
+        assert_eq!((bed.outcome(id).code, bed.outcome(id).retry_after), (503, None));
+        bed.publish("sip:b@example.com", BODY, 36_000);
+        assert_eq!(bed.take().hop.to_string(), dead);
+        assert_eq!(bed.run_to_next(4_001).hop.to_string(), dead);
+    }
+}

@@ -190,6 +190,8 @@ pub enum Elapsed {
         owner: u64,
         /// Where the request went.
         hop: Hop,
+        /// Whether there was a provisional response.
+        proceeding: bool,
     },
 }
 
@@ -365,9 +367,13 @@ impl ClientTransactions {
                 continue;
             };
             if call.fails_at <= now {
-                let (owner, hop) = (call.owner, call.hop);
+                let (owner, hop, proceeding) = (call.owner, call.hop, call.proceeding);
                 self.remove(index);
-                return Some(Elapsed::TimedOut { owner, hop });
+                return Some(Elapsed::TimedOut {
+                    owner,
+                    hop,
+                    proceeding,
+                });
             }
             match &mut call.resend_at {
                 Some(at) if *at <= now => {

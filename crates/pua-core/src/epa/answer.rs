@@ -440,28 +440,6 @@ impl Epa {
             Err(why) => self.fail(now, core, index, failure.because(why)),
         }
     }
-
-    /// 3xx (RFC 3261 §8.1.3.4).
-    fn redirected(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        message: &Message<'_>,
-        failure: Failure,
-    ) {
-        let Some(publication) = self.publications.get_mut(index as usize) else {
-            return;
-        };
-        let own = (&publication.name.presentity, publication.next_hop);
-        let State::Requesting(exchange) = &mut publication.state else {
-            return;
-        };
-        match exchange.passage.redirected(now, core, own, message) {
-            Ok(()) => self.again(now, core, index),
-            Err(why) => self.fail(now, core, index, failure.because(why)),
-        }
-    }
 }
 
 /// The entity-tag of a response, if there is exactly one and it is a token (RFC 3903 §11.3.1).

@@ -171,8 +171,7 @@ impl Epa {
             && publication.proxy() != Some(&proxy)
         {
             let next_hop = next_hop_for(now, core, &publication.name.presentity, Some(&proxy), None)?;
-            core.hops
-                .leave(std::mem::replace(&mut publication.next_hop, next_hop));
+            moves(now, core, publication, next_hop);
             publication.unusual().proxy = Some(proxy);
         }
         if let Some(document) = document {
@@ -298,12 +297,8 @@ impl Epa {
             let Some(publication) = self.publications.get_mut(index as usize) else {
                 continue;
             };
-            if let Ok(next_hop) =
-                next_hop_for(now, core, &publication.name.presentity, publication.proxy(), None)
-            {
-                core.hops
-                    .leave(std::mem::replace(&mut publication.next_hop, next_hop));
-            }
+            let led = next_hop_for(now, core, &publication.name.presentity, publication.proxy(), None);
+            let moved = led.is_ok_and(|next_hop| moves(now, core, publication, next_hop));
             match &mut publication.state {
                 // The nonces are forgotten, so a challenge now is the first.
                 State::Requesting(exchange) => exchange.passage.rounds.moved(),
@@ -311,6 +306,7 @@ impl Epa {
                     publication.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
                 }
+                State::Waiting(_) if moved => self.enqueue(now, core, index, Cause::Ourselves),
                 // It may stand in the queue of a hop that is not its own any more.
                 State::Queued {
                     cause: Cause::Ourselves,
@@ -322,6 +318,23 @@ impl Epa {
             }
         }
     }
+}
+
+/// Gives a publication the next hop that it is led to now. Whether that is another one: then what
+/// the old server asked for, and our patience with it, hold no longer (R3903-49, R3903-55).
+fn moves(now: Instant, core: &mut Core, publication: &mut Publication, next_hop: u32) -> bool {
+    let old = std::mem::replace(&mut publication.next_hop, next_hop);
+    core.hops.leave(old);
+    if old == next_hop {
+        return false;
+    }
+    publication.failures = 0;
+    match &mut publication.state {
+        State::Waiting(pause) => *pause = Pause::ours(now, now, pause.cause),
+        State::Requesting(exchange) => exchange.moved = true,
+        _ => {}
+    }
+    true
 }
 
 fn takes_no_body(package: &str) -> bool {

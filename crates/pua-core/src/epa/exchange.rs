@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use super::{Epa, owner};
 use crate::core::Core;
 use crate::failure::Failure;
-use crate::next_hop::Selection;
+use crate::next_hop::{Quiet, Selection};
 use crate::output::{FailureOrigin, Output, Unreachable};
 use crate::owner::{Owner, next_serial};
 use crate::passage::{GoOn, Passage};
 use crate::publication::{Carried, Cause, Exchange, Operation, Pause, Standing, State};
 use crate::request::{DATAGRAM, PublishRequest, next_cseq};
+use crate::schedule::whole_seconds;
 use bytes::Bytes;
 use sip_transaction::{Hop, Transmit, Transport};
 
@@ -58,6 +59,7 @@ impl Epa {
             sent_at: now,
             passage: Passage::default(),
             forgotten: false,
+            moved: false,
         }));
         self.due.clear(index);
         self.take_turn(core, index);
@@ -70,9 +72,13 @@ impl Epa {
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
+        let next_hop = match &publication.state {
+            State::Requesting(exchange) => exchange.passage.next_hop(publication.next_hop),
+            _ => publication.next_hop,
+        };
         let least = core
             .hops
-            .peek(publication.next_hop)
+            .peek(next_hop)
             .map_or(0, |hop| hop.minimum(&publication.name.package));
         let until = publication.until();
         let had = publication.granted.as_ref().map(|granted| granted.revision);
@@ -110,9 +116,21 @@ impl Epa {
             }
             // `Core::select` leaves word to be woken.
             Selection::Ask | Selection::Wait => {}
-            Selection::Blocked { until } => self.hold_off(now, core, index, until),
+            Selection::Blocked { until } => {
+                if !self.next_contact(now, core, index, 503) {
+                    self.hold_off(now, core, index, until);
+                }
+            }
             Selection::None { why } => {
-                let failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
+                let mut failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
+                // What the last of several said is not what holds for all of them.
+                match core.hops.peek(hop).and_then(|hop| hop.quiet(now)) {
+                    Some(Quiet::Open) => failure.retry_after = None,
+                    Some(Quiet::Until(at)) => {
+                        failure.retry_after = Some(whole_seconds(at.saturating_duration_since(now)));
+                    }
+                    None => {}
+                }
                 self.fail(now, core, index, failure);
             }
         }
@@ -227,6 +245,7 @@ impl Epa {
         exchange.sent = Some(publication.cseq);
         exchange.passage.sent(hop);
         exchange.sent_at = now;
+        exchange.moved = false;
         let owner = owner(index, exchange.serial);
         if exchange.operation.has_body() && !core.config.pacing.min_interval.is_zero() {
             publication.unusual().changed_at = Some(now);
@@ -245,9 +264,33 @@ impl Epa {
         core.outputs.push_back(Output::Transmit(transmit));
     }
 
-    /// Timer F (RFC 3261 §8.1.3.1): a time-out is treated as 408.
-    pub(crate) fn timed_out(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop) {
-        self.unanswered(now, core, owner.index, owner.serial, hop, Failure::timeout(hop));
+    /// Timer F (RFC 3261 §8.1.3.1): a time-out is treated as 408. `proceeding`: there was a
+    /// provisional response, so the server has the request, and no other is asked (RFC 3263 §4.3).
+    pub(crate) fn timed_out(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        owner: Owner,
+        hop: Hop,
+        proceeding: bool,
+    ) {
+        let Owner { index, serial, .. } = owner;
+        if !proceeding {
+            self.unanswered(now, core, index, serial, hop, Failure::timeout(hop));
+            return;
+        }
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
+        let own = publication.next_hop;
+        let Some(exchange) = publication.exchange(serial) else {
+            return;
+        };
+        if let Some(next_hop) = core.hops.get(exchange.passage.next_hop(own)) {
+            next_hop.window.fell_behind(now, exchange.sent_at);
+        }
+        let why = format!("{hop} said that it was working on it, and then nothing more");
+        self.fail(now, core, index, Failure::timeout(hop).because(why));
     }
 
     /// A request could not be delivered (RFC 3261 §17.1.4).
@@ -308,10 +351,6 @@ impl Epa {
 fn lifetime(now: Instant, until: Option<Instant>, default: u32) -> u32 {
     match until {
         None => default.max(1),
-        Some(until) => {
-            let left = until.saturating_duration_since(now);
-            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-            u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
-        }
+        Some(until) => whole_seconds(until.saturating_duration_since(now)).max(1),
     }
 }

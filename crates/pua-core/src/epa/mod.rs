@@ -9,6 +9,7 @@ mod answer;
 mod command;
 mod exchange;
 mod presentity;
+mod redirect;
 mod restore;
 mod settle;
 mod stop;

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply};
 use crate::publication::response::Verdict;
 use crate::publication::{Cause, Ending, Pause, Publication, Standing, State, Waiters};
-use crate::schedule::{Patience, obeyed, waited};
+use crate::schedule::{Patience, obeyed, waited, whole_seconds};
 
 /// The failure as the outcome of a publishing command.
 fn outcome(core: &mut Core, failure: &Failure, publication: &Publication, next: Next) -> Outcome {
@@ -35,6 +35,9 @@ fn outcome(core: &mut Core, failure: &Failure, publication: &Publication, next: 
 impl Epa {
     /// Ends the exchange of a publication without success, and decides by the code what comes next.
     pub(super) fn fail(&mut self, now: Instant, core: &mut Core, index: u32, failure: Failure) {
+        if self.next_contact(now, core, index, failure.code) {
+            return;
+        }
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
@@ -85,8 +88,10 @@ impl Epa {
         let mut goes_on = false;
         let mut cause = Cause::Ourselves;
         if let Some(publication) = self.publications.get_mut(index as usize) {
-            if let State::Requesting(exchange) = &publication.state {
+            if let State::Requesting(exchange) = &mut publication.state {
                 cause = exchange.cause;
+                // It is this server that wants quiet.
+                exchange.moved = false;
                 // The number that was meant for the request that is not sent.
                 if exchange.sent != Some(publication.cseq) {
                     publication.cseq = publication.cseq.saturating_sub(1);
@@ -143,6 +148,12 @@ impl Epa {
         };
         let covered = exchange.revision;
         exchange.passage.end(core);
+        // That was the old server's word; the new one has not been asked.
+        let moved = exchange.moved;
+        let settled = match moved {
+            true => Settled::Waiting(Pause::ours(now, now, Cause::Ourselves)),
+            false => settled,
+        };
         let newer = publication.intent.revision > covered;
         publication.state = match settled {
             Settled::Waiting(pause) => State::Waiting(pause),
@@ -192,6 +203,8 @@ impl Epa {
         if newer {
             self.enqueue(now, core, index, Cause::Application);
             self.answer_impatient(now, core, index);
+        } else if moved {
+            self.enqueue(now, core, index, Cause::Ourselves);
         }
     }
 
@@ -325,9 +338,7 @@ impl Epa {
         let failure = Failure {
             code,
             reason,
-            retry_after: Some(
-                u32::try_from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).unwrap_or(u32::MAX),
-            ),
+            retry_after: Some(whole_seconds(wait)),
             ..Failure::local(
                 code,
                 server,

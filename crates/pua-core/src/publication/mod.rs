@@ -171,6 +171,8 @@ pub(crate) struct Exchange {
     pub(crate) passage: Passage,
     /// The server had forgotten the publication in this exchange.
     pub(crate) forgotten: bool,
+    /// The publication has another next hop since the request was sent.
+    pub(crate) moved: bool,
 }
 
 /// How the publication stood before: tells a recovery from a first grant.
