@@ -2,7 +2,7 @@
 //! and the queue of outputs.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,6 +38,19 @@ pub(crate) struct Core {
     reason: Arc<str>,
     /// What other engines hold.
     pub(crate) elsewhere: Held,
+}
+
+/// Whether two sent-by are the same: names without regard to case, IPv6 addresses by their value
+/// (RFC 5954 §4.1).
+fn is_same_place(one: &str, other: &str) -> bool {
+    let literal = |text: &str| {
+        let (address, port) = text.strip_prefix('[')?.split_once(']')?;
+        Some((address.parse::<Ipv6Addr>().ok()?, port.to_owned()))
+    };
+    match (literal(one), literal(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.eq_ignore_ascii_case(other),
+    }
 }
 
 impl Core {
@@ -133,7 +146,7 @@ impl Core {
             .chain(&self.former_sent_by);
         // Most copy it as it was written.
         ours.into_iter()
-            .any(|text| **text == *sent_by || text.eq_ignore_ascii_case(sent_by))
+            .any(|text| **text == *sent_by || is_same_place(text, sent_by))
     }
 
     /// Chooses the address of a next hop; asks for addresses if they are not known. `owner` is

@@ -35,6 +35,8 @@ pub(crate) struct Passage {
     pub(crate) tried: Tried,
     /// A lost connection was replaced once.
     reconnected: bool,
+    /// No datagram can carry the latest request.
+    stream_only: bool,
     /// Where a redirection leads, instead of the URI it began with.
     redirect: Option<Box<Redirect>>,
 }
@@ -82,6 +84,11 @@ impl Passage {
         if self.server.replace(hop.addr.ip()) != Some(hop.addr.ip()) {
             self.rounds.moved();
         }
+    }
+
+    /// Whether the request that leaves is larger than any datagram.
+    pub(crate) fn needs_stream(&mut self, stream_only: bool) {
+        self.stream_only = stream_only;
     }
 
     /// It has ended: nothing of a redirection is kept.
@@ -163,11 +170,14 @@ impl Passage {
             && first_choice == Some(Transport::Udp)
             && why != Unreachable::Closed
         {
-            // It went by TCP for its size only: once more as it is (RFC 3261 §18.1.1).
+            // It went by TCP for its size only: once more as it is, if a datagram can carry it
+            // (RFC 3261 §18.1.1).
             if let Some(next_hop) = core.hops.get(next_hop) {
                 next_hop.tcp_refused(now);
             }
-            return GoOn::Again;
+            if !self.stream_only {
+                return GoOn::Again;
+            }
         }
         if why == Unreachable::Closed && !self.reconnected {
             // The connection broke, not necessarily the server: once more on a new one.
@@ -182,6 +192,10 @@ impl Passage {
         self.tried.push(hop.addr.ip());
         let fraction = core.random.fraction();
         if let Some(next_hop) = core.hops.get(next_hop) {
+            if self.stream_only && next_hop.destination.transport != hop.transport {
+                // That says nothing of what datagrams can carry.
+                return;
+            }
             next_hop.dead(now, hop.addr.ip());
             next_hop.failed(now, fraction, None);
         }

@@ -191,15 +191,32 @@ fn r3261_102_tcp_refused() {
     assert_eq!(bed.take().hop.transport, Transport::Udp);
 }
 
-/// What no datagram can carry and TCP does not take is refused with a reason.
+/// What no datagram can carry always goes by TCP; when that is refused, it waits as for any server
+/// that cannot be reached, and what datagrams carry goes on.
 #[test]
-fn too_large_for_anything() {
+fn what_no_datagram_carries_waits_for_tcp() {
     let mut bed = Bed::new();
     let id = bed.publish(A, &"x".repeat(70_000), 3600);
-    let tcp = bed.take();
-    unreachable(&mut bed, &tcp, Unreachable::Refused);
-    bed.nothing_sent();
-    assert_eq!((bed.outcome(id).code, bed.outcome(id).next), (513, Next::Refused));
+    let mut failures = 0;
+    while bed.now < 60_000 {
+        let tcp = bed.next_sent(bed.now + 61_000);
+        assert_eq!(tcp.hop.to_string(), "tcp:192.0.2.1:5080");
+        unreachable(&mut bed, &tcp, Unreachable::Refused);
+        bed.nothing_sent();
+        failures += 1;
+    }
+    assert!((4..10).contains(&failures), "{failures}");
+    let outcome = bed.outcome(id);
+    assert_eq!((outcome.code, outcome.origin), (503, FailureOrigin::Transport));
+    assert!(outcome.detail.as_ref().unwrap().contains("refused"));
+    assert!(matches!(outcome.next, Next::Retry { .. }));
+    bed.publish("sip:b@example.com", &"x".repeat(2000), 3600);
+    let udp = bed.take();
+    assert_eq!(udp.hop.transport, Transport::Udp, "TCP was refused");
+    bed.ok(&udp, "t", 3600);
+    let tcp = bed.next_sent(bed.now + 301_000);
+    bed.ok(&tcp, "t", 3600);
+    assert_eq!(bed.state(A), PublicationState::Published);
 }
 
 /// R3261-074: an unreachable server is told at once, and tried again.
@@ -476,4 +493,34 @@ fn r3263_07_no_fail_over_after_a_provisional_response() {
     assert_eq!((outcome.code, outcome.origin), (408, FailureOrigin::Timeout));
     assert!(matches!(outcome.next, Next::Retry { .. }));
     assert_eq!(bed.run_to_next(36_001).hop, first.hop);
+}
+
+/// R5954-01: our own address in a Via is compared by its value, however it is written.
+#[test]
+fn r5954_01_our_address_however_it_is_written() {
+    let mut bed = Bed::with(Config {
+        presence_server: Some(Proxy {
+            uri: "sip:[2001:db8::1]:5070".into(),
+        }),
+        listen: vec![(Transport::Udp, "[2001:db8::9]:5060".parse().unwrap())],
+        ..config()
+    });
+    for (written, ours) in [
+        ("[2001:DB8:0:0::9]:5060", true),
+        ("[2001:0db8::0009]:5060", true),
+        ("[2001:db8::9]:5061", false),
+        ("[2001:db8::8]:5060", false),
+        ("[2001:db8::9:5060", false),
+    ] {
+        let id = bed.publish(A, written, 3600);
+        let sent = bed.take();
+        let good = Bed::response(&sent, 200, "SIP-ETag: t\r\nExpires: 3600\r\n");
+        let other = good.replace("[2001:db8::9]:5060", written);
+        assert_ne!(good, other);
+        bed.receive_from(sent.hop, &other);
+        assert_eq!(bed.reply(id).is_some(), ours, "{written}");
+        if !ours {
+            bed.receive_from(sent.hop, &good);
+        }
+    }
 }

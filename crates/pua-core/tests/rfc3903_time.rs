@@ -108,7 +108,10 @@ fn r3903_36_granted_zero() {
     let id = bed.publish(A, BODY, 600);
     let sent = bed.take();
     bed.ok(&sent, "t", 0);
-    assert!(matches!(bed.outcome(id).next, Next::Retry { .. }));
+    let outcome = bed.outcome(id);
+    assert!(matches!(outcome.next, Next::Retry { .. }));
+    assert_eq!((outcome.etag.as_deref(), outcome.expires), (None, Some(0)));
+    assert!(outcome.detail.as_ref().unwrap().contains("no time"));
     assert_eq!(bed.state(A), PublicationState::Waiting);
     bed.run_to(1_900);
     bed.nothing_sent();
@@ -285,4 +288,74 @@ fn r3903_70_restored() {
     bed.respond(&refresh, 412, "");
     let initial = bed.take();
     assert_eq!((initial.if_match(), initial.body()), (None, BODY));
+}
+
+/// What would be tried again only after the lifetime is not told as tried again.
+#[test]
+fn no_retry_after_the_end() {
+    let row = "Retry-After: 600\r\n";
+    for (code, rows) in [(503, row), (480, row), (404, "")] {
+        let mut bed = Bed::new();
+        let id = bed.publish(A, BODY, 60);
+        let sent = bed.take();
+        bed.respond(&sent, code, rows);
+        assert_eq!(bed.outcome(id).next, Next::Ended, "{code}");
+        if code != 404 {
+            let mut late = target(A);
+            late.timeout = std::time::Duration::from_secs(1);
+            let late = bed.command(Command::Refresh(late));
+            assert_eq!(bed.outcome(late).next, Next::Ended, "{code}");
+        }
+        bed.run_to(60_000);
+        assert!(!bed.holds(A));
+    }
+    let mut bed = Bed::new();
+    let id = bed.publish(A, BODY, 1);
+    let sent = bed.take();
+    bed.ok(&sent, "t", 0);
+    assert_eq!(bed.outcome(id).next, Next::Ended, "granted for no time");
+}
+
+/// What a server holds without an entity-tag cannot be withdrawn (RFC 3903 §4.5), and nobody is told
+/// that it was.
+#[test]
+fn a_removal_without_an_entity_tag_is_no_success() {
+    let without_tag = || {
+        let mut bed = Bed::new();
+        bed.publish(A, BODY, 3600);
+        let sent = bed.take();
+        bed.respond(&sent, 200, "Expires: 600\r\n");
+        bed
+    };
+    let mut bed = without_tag();
+    bed.run_to(100_000);
+    let id = bed.remove(A);
+    bed.nothing_sent();
+    let outcome = bed.outcome(id);
+    assert_eq!((outcome.code, outcome.origin), (501, FailureOrigin::Local));
+    assert_eq!((outcome.expires, &outcome.next), (Some(500), &Next::Ended));
+    assert!(outcome.detail.as_ref().unwrap().contains("500 s"));
+    assert!(!bed.holds(A));
+
+    // Asked for while it is being published, and while it waits.
+    let mut bed = Bed::new();
+    bed.publish(A, BODY, 3600);
+    let sent = bed.take();
+    let id = bed.remove(A);
+    bed.respond(&sent, 200, "Expires: 600\r\n");
+    assert_eq!(bed.outcome(id).code, 501);
+
+    let mut bed = without_tag();
+    bed.publish(A, "<new/>", 3600);
+    let sent = bed.take();
+    bed.respond(&sent, 480, "Retry-After: 60\r\n");
+    let id = bed.remove(A);
+    assert_eq!(bed.outcome(id).code, 501);
+
+    let mut bed = without_tag();
+    bed.publish(A, "<new/>", 3600);
+    let sent = bed.take();
+    let id = bed.remove(A);
+    bed.respond(&sent, 500, "");
+    assert_eq!(bed.outcome(id).code, 501);
 }

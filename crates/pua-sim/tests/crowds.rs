@@ -227,11 +227,10 @@ fn r3903_75_a_storm_of_412_is_paced() {
     crowd.run(Duration::from_secs(3600));
     let back = (0..1000).filter(|number| crowd.held(&name(*number)) == 1).count();
     assert_eq!(back, 1000);
-    // Each look costs a 412 and an initial PUBLISH at once: twice the rate, and the burst.
-    assert!(
-        crowd.most_within(Duration::from_secs(1), lost) <= 2 * (50 + 10),
-        "too fast"
-    );
+    // Each look costs a 412 and an initial PUBLISH at once, and both count; a few are under way when
+    // the burst is used up.
+    let most = crowd.most_within(Duration::from_secs(1), lost);
+    assert!(most <= 50 + 2 * 10, "{most} within a second");
     let initial = |(_, text): &&(Duration, String)| !text.contains("SIP-If-Match");
     let again: Vec<Duration> = crowd
         .sent
@@ -241,10 +240,10 @@ fn r3903_75_a_storm_of_412_is_paced() {
         .map(|sent| sent.0)
         .collect();
     assert_eq!(again.len(), 1000);
-    // After the first few 412s the rest does not wait for its refreshes: 1000 at 50 a second.
+    // After the first few 412s the rest does not wait for its refreshes: 1000 at 25 a second.
     let third = again[2];
     let last = again[999];
-    assert!(last - third < Duration::from_secs(30), "{:?}", last - third);
+    assert!(last - third < Duration::from_secs(45), "{:?}", last - third);
 }
 
 /// R3903-64: a server away for an hour is asked at a bounded rate, and has everything again soon

@@ -97,6 +97,11 @@ impl Epa {
             publication.cseq = next_cseq(publication.cseq);
             if let State::Requesting(exchange) = &mut publication.state {
                 exchange.passage.again();
+                if exchange.cause == Cause::Ourselves
+                    && let Some(hop) = core.hops.get(exchange.passage.next_hop(publication.next_hop))
+                {
+                    hop.once_more(now);
+                }
             }
         }
         self.attempt(now, core, index, None);
@@ -184,7 +189,8 @@ impl Epa {
             publication.standing = Standing::Lost;
             let key = publication.key;
             let cseq = publication.cseq;
-            outcome.next = Next::Retry { at: retry_at };
+            outcome.next = publication.next_at(retry_at);
+            outcome.etag = None;
             outcome.detail = Some("the server accepted it, but for no time at all".to_owned());
             let change = Change::Granted {
                 key,

@@ -224,6 +224,7 @@ impl Epa {
             State::Waiting(pause) if pause.is_quiet(now) => {
                 if publication.is_over(now) {
                     // At once: in the queue it could be wanted again and go before its time.
+                    self.answer_unremovable(now, core, index);
                     self.end(core, index, Ending::Removed);
                 } else {
                     self.enqueue(now, core, index, Cause::Application);

@@ -34,6 +34,7 @@ impl Epa {
         }
         let Some(operation) = publication.operation(now) else {
             let ending = publication.ending();
+            self.answer_unremovable(now, core, index);
             self.end(core, index, ending);
             return;
         };
@@ -222,6 +223,8 @@ impl Epa {
             }
             .print(&mut message);
             // RFC 3261 §18.1.1: the size of the whole message decides, and then its Via changes.
+            // What no datagram can carry goes so whatever became of the last connection.
+            let takes_tcp = takes_tcp || message.len() > DATAGRAM;
             if message.len() > core.config.udp_limit && hop.transport == Transport::Udp && takes_tcp {
                 hop.transport = Transport::Tcp;
                 message.clear();
@@ -230,12 +233,7 @@ impl Epa {
             break;
         }
         core.rows = rows;
-        if hop.transport == Transport::Udp && message.len() > DATAGRAM {
-            core.clients.abandon(key);
-            let why = "the request is too large for a datagram, and TCP was refused".to_owned();
-            self.fail(now, core, index, Failure::local(513, Some(hop), why));
-            return;
-        }
+        exchange.passage.needs_stream(message.len() > DATAGRAM);
         match exchange.operation {
             Operation::Initial => core.counters.publish_initial += 1,
             Operation::Refresh(_) => core.counters.publish_refresh += 1,

@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::failure::Failure;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output, Reply};
 use crate::publication::response::Verdict;
-use crate::publication::{Cause, Ending, Pause, Publication, Standing, State, Waiters};
+use crate::publication::{Cause, Ending, Pause, Publication, Standing, State, Waiters, Wanted};
 use crate::schedule::{Patience, obeyed, waited, whole_seconds};
 
 /// The failure as the outcome of a publishing command.
@@ -43,7 +43,6 @@ impl Epa {
         };
         let asked = failure.retry_after.map(obeyed);
         let patience = match Verdict::of(failure.code) {
-            _ if failure.origin == FailureOrigin::Local && failure.code == 513 => None,
             Verdict::Challenged if failure.stale => Some(Patience::Slow),
             Verdict::NotServed => Some(Patience::Slow),
             Verdict::ServerUnavailable if asked.is_some() => Some(Patience::Asked),
@@ -165,7 +164,7 @@ impl Epa {
         let nothing_left = publication.is_over(now);
         let next = match settled {
             _ if over || nothing_left => Next::Ended,
-            Settled::Waiting(pause) => Next::Retry { at: pause.retry_at },
+            Settled::Waiting(pause) => publication.next_at(pause.retry_at),
             Settled::Refused => Next::Refused,
         };
         let name = publication.name.clone();
@@ -193,6 +192,7 @@ impl Epa {
         let ending = publication.ending();
         self.answer(core, index, covered, outcome);
         if over || nothing_left {
+            self.answer_unremovable(now, core, index);
             self.end(core, index, ending);
             return;
         }
@@ -273,6 +273,36 @@ impl Epa {
         }
     }
 
+    /// Tells who wants a publication withdrawn that the server holds without an entity-tag that it
+    /// cannot be: there is no request for it (RFC 3903 §4.5), it stands until its end.
+    pub(super) fn answer_unremovable(&mut self, now: Instant, core: &mut Core, index: u32) {
+        let Some(publication) = self.publications.get(index as usize) else {
+            return;
+        };
+        let held = publication.granted.as_ref().filter(|granted| {
+            granted.etag.is_none()
+                && granted.server_until() > now
+                && publication.intent.wanted == Wanted::Gone
+        });
+        let Some(granted) = held else {
+            return;
+        };
+        let left = whole_seconds(granted.server_until() - now);
+        let server = core
+            .hops
+            .peek(publication.next_hop)
+            .and_then(crate::next_hop::NextHop::peek);
+        let why = format!(
+            "the server gave no entity-tag for it, so it cannot be withdrawn: it stands there for another {left} s"
+        );
+        let failure = Failure::local(501, server, why);
+        let outcome = Outcome {
+            expires: Some(left),
+            ..outcome(core, &failure, publication, Next::Ended)
+        };
+        self.answer(core, index, u64::MAX, outcome);
+    }
+
     pub(super) fn drop_waiter(&mut self, waiter: u32) {
         self.waiters_due.clear(waiter);
         self.waiters.try_remove(waiter as usize);
@@ -294,7 +324,7 @@ impl Epa {
                     Cause::Application => "not sent yet; it is sent as soon as it may be",
                     Cause::Ourselves => "it is tried again later",
                 };
-                (Next::Retry { at: pause.retry_at }, why)
+                (publication.next_at(pause.retry_at), why)
             }
             State::Refused => (Next::Refused, "the server refused it"),
             State::Published { .. } => (Next::Held, "it is published"),
@@ -345,7 +375,8 @@ impl Epa {
                 "not sent yet: the server said so before and asked to be left alone until then".to_owned(),
             )
         };
-        let outcome = outcome(core, &failure, publication, Next::Retry { at: retry_at });
+        let next = publication.next_at(retry_at);
+        let outcome = outcome(core, &failure, publication, next);
         let patient = self.detach_patient(index, retry_at);
         self.answer(core, index, u64::MAX, outcome);
         if let Some(publication) = self.publications.get_mut(index as usize) {

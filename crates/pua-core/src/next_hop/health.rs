@@ -122,6 +122,12 @@ impl NextHop {
         }
     }
 
+    /// What was let through sends a second request (412, a challenge, 423): it takes its share of the
+    /// rate as well.
+    pub(crate) fn once_more(&mut self, now: Instant) {
+        self.bucket.overdraw(now, Duration::MAX);
+    }
+
     /// Whether nobody needs it any more.
     pub(crate) fn is_unused(&self) -> bool {
         self.users == 0

@@ -28,6 +28,7 @@ use sip_wire::reason_phrase;
 use smallvec::SmallVec;
 
 use crate::command::{OnStop, Proxy, PublicationName};
+use crate::output::Next;
 use crate::passage::Passage;
 use crate::schedule::Patience;
 
@@ -389,6 +390,14 @@ impl Publication {
         match self.intent.wanted {
             Wanted::Stand { until } => until,
             Wanted::Over { .. } | Wanted::Gone => self.granted.as_ref().map(|granted| granted.expires_at),
+        }
+    }
+
+    /// What is told of a publication that is to be tried again at `at`.
+    pub(crate) fn next_at(&self, at: Instant) -> Next {
+        match self.until() {
+            Some(until) if until <= at => Next::Ended,
+            _ => Next::Retry { at },
         }
     }
 
