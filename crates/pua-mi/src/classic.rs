@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::check::{is_token_byte, one_line, whole_line};
 use crate::fifo::closing_quote;
-use crate::json_print::failure_members;
+use crate::json_print::{failure_members, unkept_members};
 use crate::methods::{self, Method, Misfit, Verb};
 use crate::own;
 use crate::params::{Arg, Param, Slots};
@@ -296,6 +296,9 @@ fn print_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     }
     if let Some(expires) = outcome.expires {
         let _ = writeln!(out, "Expires:: {expires}");
+    }
+    for (name, value) in unkept_members(outcome) {
+        print_node(out, Some(name), &value, 0);
     }
 }
 

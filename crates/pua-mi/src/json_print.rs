@@ -92,10 +92,13 @@ fn kamailio_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     if let Some(expires) = outcome.expires {
         members.add("Expires", &expires);
     }
+    for (name, value) in unkept_members(outcome) {
+        members.add(name, &value);
+    }
     members.end();
 }
 
-/// The outcome as an object: of a success exactly the documented members, of a failure everything that helps.
+/// The outcome as an object: of a success that lasts exactly the documented members, of anything else everything that helps.
 fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
     let mut members = Members::begin(out, b"{");
     if with_reply {
@@ -107,6 +110,9 @@ fn outcome_object(out: &mut Vec<u8>, outcome: &Outcome, with_reply: bool) {
         }
         if let Some(expires) = outcome.expires {
             members.add("Expires", &expires);
+        }
+        for (name, value) in unkept_members(outcome) {
+            members.add(name, &value);
         }
     } else {
         for (name, value) in failure_members(outcome) {
@@ -146,6 +152,12 @@ fn subscription_object(out: &mut Vec<u8>, outcome: &SubscriptionOutcome, with_re
         members.add(name, &value);
     }
     members.end();
+}
+
+/// What is to be known of a success after which the server holds nothing (it granted no time).
+pub(crate) fn unkept_members(outcome: &Outcome) -> impl Iterator<Item = (&'static str, Value)> {
+    let unkept = outcome.is_success() && outcome.next.is_some();
+    unkept.then(|| failure_members(outcome)).into_iter().flatten()
 }
 
 /// What helps after a failure, by name.

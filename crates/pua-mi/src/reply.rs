@@ -44,7 +44,8 @@ pub struct Outcome {
     pub warning: Option<String>,
     /// Seconds of the Retry-After header received.
     pub retry_after: Option<u32>,
-    /// What the daemon will do next, after a failure.
+    /// What the daemon will do next, after a failure, or a success after which the server holds
+    /// nothing since it granted no time.
     pub next: Option<Next>,
     /// The server that answered.
     pub server: Option<String>,

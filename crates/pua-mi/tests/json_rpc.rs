@@ -56,6 +56,38 @@ fn success() -> Reply {
     })
 }
 
+/// A success after which the server holds nothing says so, in every form.
+#[test]
+fn a_success_that_was_granted_no_time() {
+    let unkept = || {
+        Reply::Published(Outcome {
+            code: 200,
+            reason: "OK".into(),
+            expires: Some(0),
+            detail: Some("for no time".to_owned()),
+            next: Some(Next::Retry {
+                retry_at: "2026-11-23T10:00:30Z".to_owned(),
+            }),
+            ..Outcome::default()
+        })
+    };
+    let members = r#""Expires":0,"next":"retry","retry_at":"2026-11-23T10:00:30Z","detail":"for no time"}"#;
+    for method in ["pua_publish", "pua.publish"] {
+        let params = r#"["sip:a@lab.example",60,"presence","application/pidf+xml",".",".",".",".","x"]"#;
+        let params = match method {
+            "pua.publish" => params,
+            _ => {
+                r#"{"presentity_uri":"sip:a@lab.example","expires":60,"event_package":"presence","body":"x"}"#
+            }
+        };
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let request = Request::parse(text.as_bytes(), Via::Datagram);
+        let printed = request.encode(&[unkept()]).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(printed.contains(members), "{printed}");
+    }
+}
+
 #[test]
 fn opensips_cli_over_the_fifo() {
     let text = r#":opensips_fifo_reply_19693_1795393374_9969459:{"jsonrpc": "2.0", "id": "21531", "method": "pua_mi:publish", "params": {"presentity_uri": "sip:cli2@lab.example", "expires": "3600", "event_package": "presence", "content_type": "application/pidf+xml", "body": "<?xml version='1.0'?>..."}}"#;

@@ -268,8 +268,8 @@ impl Epa {
             self.end(core, index, ending);
             return;
         }
-        // The application has changed its mind since.
-        outcome.next = Next::Retry { at: now };
+        // The application has changed its mind since; for who wanted it removed that was it.
+        outcome.next = Next::Ended;
         publication.state = State::Published { refresh_at: None };
         publication.standing = Standing::New;
         let change = Change::Granted {

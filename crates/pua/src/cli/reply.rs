@@ -47,7 +47,7 @@ impl<'a> Reply<'a> {
                 message.push_str(&format!("\n       {text}"));
             }
         }
-        let failure = Failure::new(self.exit_code(), message);
+        let failure = Failure::new(exit_code(self, answer), message);
         match (text("next"), text("retry_at")) {
             (Some("retry"), Some(at)) => failure.hint(format!("the daemon tries again {}", within(at))),
             (Some("retry"), None) => failure.hint("the daemon goes on trying"),
@@ -57,14 +57,19 @@ impl<'a> Reply<'a> {
             _ => failure,
         }
     }
+}
 
-    /// How a command with this response ends.
-    const fn exit_code(self) -> u8 {
-        match self.code {
-            200..300 => exit_codes::DONE,
-            408 => exit_codes::NO_ANSWER,
-            _ => exit_codes::REFUSED_BY_SERVER,
-        }
+/// Whether the server has taken it, but for no time: then the daemon tries again.
+fn is_unkept(answer: &Value) -> bool {
+    answer.get("next").is_some()
+}
+
+/// How a command with this response ends.
+fn exit_code(reply: Reply<'_>, answer: &Value) -> u8 {
+    match reply.code {
+        200..300 if !is_unkept(answer) => exit_codes::DONE,
+        408 => exit_codes::NO_ANSWER,
+        _ => exit_codes::REFUSED_BY_SERVER,
     }
 }
 
@@ -74,7 +79,7 @@ pub(super) fn tell(connection: &Connection, answer: &Value, done: &str) -> Resul
     let reply = Reply::of(answer);
     if connection.json {
         out.json(answer)?;
-        return match reply.map_or(exit_codes::DONE, Reply::exit_code) {
+        return match reply.map_or(exit_codes::DONE, |reply| exit_code(reply, answer)) {
             exit_codes::DONE => Ok(()),
             code => Err(Failure::silent(code)),
         };
@@ -85,7 +90,7 @@ pub(super) fn tell(connection: &Connection, answer: &Value, done: &str) -> Resul
             "{accepted}, without waiting for the presence server; `pua list` shows how it goes"
         ));
     };
-    if !reply.is_success() {
+    if !reply.is_success() || is_unkept(answer) {
         return Err(reply.failure(answer));
     }
     let mut line = format!("{} {done}", out.green(reply.line));
@@ -107,9 +112,14 @@ mod tests {
 
     #[test]
     fn replies() {
-        let exit = |answer: Value| Reply::of(&answer).map(Reply::exit_code);
+        let exit = |answer: Value| Reply::of(&answer).map(|reply| exit_code(reply, &answer));
         assert_eq!(exit(json!("Accepted")), None);
         assert_eq!(exit(json!({"reply": "202 Accepted"})), Some(exit_codes::DONE));
+        assert_eq!(
+            exit(json!({"reply": "200 OK", "Expires": 0, "next": "retry"})),
+            Some(exit_codes::REFUSED_BY_SERVER),
+            "granted for no time"
+        );
         assert_eq!(
             exit(json!({"reply": "408 Request Timeout"})),
             Some(exit_codes::NO_ANSWER)

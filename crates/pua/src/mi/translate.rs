@@ -197,6 +197,9 @@ pub(crate) fn reply(clock: &Clock, about: About, reply: core::Reply) -> Reply {
 fn outcome(clock: &Clock, outcome: core::Outcome) -> pua_mi::Outcome {
     let success = (200..300).contains(&outcome.code);
     let next = match outcome.next {
+        core::Next::Retry { at } if success => Some(pua_mi::Next::Retry {
+            retry_at: clock.rfc3339(at),
+        }),
         _ if success => None,
         core::Next::Held => None,
         core::Next::Ended => Some(pua_mi::Next::Ended),

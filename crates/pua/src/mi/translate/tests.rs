@@ -114,6 +114,17 @@ fn a_failure_says_what_comes_next() {
         call_id: "c".into(),
         cseq: 4,
     };
+    let unkept = core::Outcome {
+        code: 200,
+        expires: Some(0),
+        detail: Some("for no time".to_owned()),
+        ..failed.clone()
+    };
+    let Reply::Published(told) = reply(&clock, About::Publication, core::Reply::Final(unkept)) else {
+        panic!("no outcome")
+    };
+    assert!(matches!(told.next, Some(pua_mi::Next::Retry { .. })));
+    assert_eq!(told.detail.as_deref(), Some("for no time"));
     let Reply::Published(told) = reply(&clock, About::Publication, core::Reply::Final(failed)) else {
         panic!("no outcome")
     };
