@@ -347,3 +347,21 @@ fn r3263_07_a_dead_server_beside_those_that_want_quiet() {
         assert_eq!(bed.run_to_next(4_001).hop.to_string(), dead);
     }
 }
+
+/// R3903-64: nor is one that is told 503 without a Retry-After sent whenever another is answered.
+#[test]
+fn r3903_64_answers_to_others_do_not_wake_an_offender() {
+    let mut bed = Bed::new();
+    bed.publish("sip:bad@example.com", BODY, 36_000);
+    let answer = |bed: &mut Bed, sent: &Sent| match sent.start().contains("bad") {
+        true => bed.respond(sent, 503, ""),
+        false => bed.ok(sent, "t", 3600),
+    };
+    for n in 0..600 {
+        bed.publish(A, &n.to_string(), 36_000);
+        let now = bed.now;
+        requests(&mut bed, now + 1_000, answer);
+    }
+    let offences = bed.statistic("responses_5xx");
+    assert!((4..20).contains(&offences), "{offences} in ten minutes");
+}

@@ -10,6 +10,7 @@ use super::{Epa, OVERSHOOT};
 use crate::auth::Unanswered;
 use crate::core::Core;
 use crate::failure::Failure;
+use crate::next_hop::NextHop;
 use crate::output::{Event, FailureOrigin, Next, Outcome, Output};
 use crate::owner::Owner;
 use crate::publication::response::Verdict;
@@ -49,6 +50,7 @@ impl Epa {
                 }
             }
         }
+        let was_down = core.hops.peek(next_hop).is_some_and(NextHop::is_down);
         // Any answer but 503 shows that the server is there.
         if verdict != Verdict::ServerUnavailable
             && core
@@ -56,7 +58,7 @@ impl Epa {
                 .get(next_hop)
                 .is_some_and(|hop_state| hop_state.answered(hop.addr.ip()))
         {
-            self.server_is_back(now, core, next_hop);
+            self.server_is_back(now, core, next_hop, was_down);
         }
         let failure = || Failure::response(status.code, status.reason, message, hop);
         match verdict {
@@ -365,10 +367,7 @@ impl Epa {
                     cseq,
                 };
                 core.persist(change);
-                let swept = core
-                    .hops
-                    .get(next_hop)
-                    .is_some_and(crate::next_hop::NextHop::forgot);
+                let swept = core.hops.get(next_hop).is_some_and(NextHop::forgot);
                 if !publication.intent.wanted.stands() {
                     // Withdrawn in the meantime, and there is nothing left to withdraw.
                     let ending = publication.ending();
@@ -399,8 +398,10 @@ impl Epa {
         }
     }
 
-    /// A server that had not been answering does: what waits for it goes now, at the paced rate.
-    fn server_is_back(&mut self, now: Instant, core: &mut Core, next_hop: u32) {
+    /// A server that had not been answering does: what waits for it goes now, at the paced rate. If
+    /// it `was_down`: else one that is told 503 again while others are answered would be sent with
+    /// each answer of theirs.
+    fn server_is_back(&mut self, now: Instant, core: &mut Core, next_hop: u32, was_down: bool) {
         let waiting: Vec<u32> = self
             .publications
             .iter()
@@ -408,6 +409,7 @@ impl Epa {
                 p.next_hop == next_hop
                     && p.patience == Patience::Outage
                     && p.failures > 0
+                    && (was_down || p.failures == 1 || p.last_code() != Some(503))
                     && matches!(&p.state, State::Waiting(pause) if !pause.is_quiet(now))
             })
             .map(|(index, _)| index as u32)

@@ -19,6 +19,11 @@ const LOOK: Duration = Duration::from_secs(1);
 const MADE_UP: Duration = Duration::from_millis(5);
 
 impl NextHop {
+    /// Whether it has failed so often in a row that only one request at a time looks.
+    pub(crate) fn is_down(&self) -> bool {
+        self.failures >= DOWN_AFTER
+    }
+
     /// The server answered, whatever it said. True: it had been failing, so what waits for it may
     /// be tried now.
     pub(crate) fn answered(&mut self, ip: IpAddr) -> bool {
