@@ -79,7 +79,11 @@ impl Daemon {
         let bell = parts.inbox.bell.clone();
         let store = parts.store.begin(
             move || bell.ring(),
-            |now, input| {
+            |now, mut input| {
+                if let Input::Restore(record) = &mut input {
+                    let server = parts.config.presence_server.as_deref();
+                    parts.own_server.forget(record, server);
+                }
                 if let Some(input) = parts.division.restore(now, input) {
                     parts.agent.handle_input(now, input);
                     turn.drain(&mut parts.agent);

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{ConfigFault, EngineHandle};
-use crate::config::{Config, SipListen};
+use crate::config::{self, Config, SipListen};
 use crate::events::Feed;
 use crate::mi::{DatagramError, FifoError};
 use crate::sip::{self, Bound};
@@ -104,7 +104,7 @@ fn directory_hint(path: &Path, error: &std::io::Error, key: &str) -> String {
 /// The listeners of the front-ends that run beside the engine.
 #[derive(Debug, Default)]
 pub(super) struct FrontEnds {
-    http: Vec<std::net::TcpListener>,
+    http: Vec<(std::net::TcpListener, config::Http)>,
     stream: Vec<(PathBuf, UnixListener)>,
     pub(super) http_addresses: Vec<String>,
     pub(super) stream_addresses: Vec<String>,
@@ -128,7 +128,7 @@ impl FrontEnds {
                     Ok(listener) => {
                         let local = listener.local_addr()?;
                         bound.http_addresses.push(local.to_string());
-                        bound.http.push(listener);
+                        bound.http.push((listener, http.clone()));
                     }
                     Err(error) if !http.asked => {
                         tracing::warn!(%address, %error, "no HTTP: the default address cannot be had");
@@ -174,8 +174,8 @@ impl FrontEnds {
     ) -> anyhow::Result<Tasks> {
         let tracker = TaskTracker::new();
         let inside = runtime.handle();
-        for listener in self.http {
-            let serve = crate::http::serve(listener, engine.clone(), feed.clone(), stop.clone());
+        for (listener, settings) in self.http {
+            let serve = crate::http::serve(listener, settings, engine.clone(), feed.clone(), stop.clone());
             tracker.spawn_on(serve, inside);
         }
         let mut files = Vec::new();

@@ -19,7 +19,7 @@ use super::{Hooks, Ready, settings, signals, store};
 use crate::config::Config;
 use crate::events;
 use crate::mi::{self, Datagrams, Fifo, ReplyFifos};
-use crate::server::PresenceServer;
+use crate::server::{OwnServer, PresenceServer};
 use crate::sip::{Families, Resolver, SipIo};
 
 /// How long the front-ends may take to hand out their last answers.
@@ -92,8 +92,10 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let server = server
         .map(|bound| PresenceServer::start(&config, bound, seed()?))
         .transpose()?;
+    let mut own_server = OwnServer::default();
     if let Some(server) = &server {
         ready.server = listeners::spell(server.addresses());
+        own_server = OwnServer::new(server.addresses());
     }
 
     let front_stop = CancellationToken::new();
@@ -126,6 +128,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         front_stop: front_stop.clone(),
         events: crate::carriers::Outlet { inlet, carriers },
         store,
+        own_server,
     })?;
     let file = ready_file
         .map(|path| ReadyFile::write(&path, &ready))

@@ -36,7 +36,7 @@ pub(crate) enum FifoError {
     #[error("{0} is read by another process: stop it, or set mi.fifo.path to another name")]
     InUse(PathBuf),
     /// No such user or group.
-    #[error("mi.fifo: there is no {0} on this system")]
+    #[error("there is no {0} on this system")]
     NoSuchOwner(String),
     /// The system's reason.
     #[error("cannot make the FIFO {path}: {error}")]
@@ -189,6 +189,16 @@ impl Fifo {
         }
     }
 
+    /// Who shall own it.
+    ///
+    /// # Errors
+    /// [`FifoError::NoSuchOwner`].
+    pub(crate) fn owner(settings: &config::Fifo) -> Result<(Option<Uid>, Option<Gid>), FifoError> {
+        let user = settings.user.as_deref().map(user_id).transpose()?;
+        let group = settings.group.as_deref().map(group_id).transpose()?;
+        Ok((user, group))
+    }
+
     /// Removes the FIFO if its name still leads to it.
     pub(crate) fn remove(self) {
         if let Ok(metadata) = std::fs::symlink_metadata(&self.settings.path)
@@ -238,8 +248,7 @@ fn make(settings: &config::Fifo) -> Result<(File, (u64, u64)), FifoError> {
     if !metadata.file_type().is_fifo() {
         return Err(FifoError::NotAFifo(path.clone()));
     }
-    let user = settings.user.as_deref().map(user_id).transpose()?;
-    let group = settings.group.as_deref().map(group_id).transpose()?;
+    let (user, group) = Fifo::owner(settings)?;
     if user.is_some() || group.is_some() {
         nix::unistd::fchown(&file, user, group).map_err(|e| system(e.into()))?;
     }
