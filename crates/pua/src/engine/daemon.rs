@@ -227,6 +227,9 @@ impl Daemon {
         if let Some(fifo) = &mut self.fifo {
             fifo.check(now, self.poll.registry(), false);
         }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.check(now, self.poll.registry(), false);
+        }
         if let Some(ask) = self.asks.pop_front() {
             // One a turn: a page takes a fraction of a millisecond.
             let page = ask.page(&self.holdings());
@@ -335,6 +338,9 @@ impl Daemon {
                 self.events.carriers.hangup();
                 if let Some(fifo) = &mut self.fifo {
                     fifo.check(now, self.poll.registry(), true);
+                }
+                if let Some(datagrams) = &mut self.datagrams {
+                    datagrams.check(now, self.poll.registry(), true);
                 }
                 match (self.hooks.load)() {
                     Ok(config) => self.reload(now, config),

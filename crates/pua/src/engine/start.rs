@@ -76,7 +76,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     }
     let mut datagrams = None;
     if let Some(settings) = &config.mi.datagram {
-        let open = Datagrams::open(settings, poll.registry()).map_err(listeners::datagram_fault)?;
+        let open = Datagrams::open(now, settings, poll.registry()).map_err(listeners::datagram_fault)?;
         ready.mi_datagram = open.addresses().iter().map(ToString::to_string).collect();
         datagrams = Some(open);
     }
@@ -133,7 +133,15 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let file = ready_file
         .map(|path| ReadyFile::write(&path, &ready))
         .transpose()?;
-    tracing::info!(sip = ?ready.sip, fifo = ready.mi_fifo, datagram = ?ready.mi_datagram, http = ?ready.http, "serving");
+    tracing::info!(
+        sip = ?ready.sip,
+        fifo = ready.mi_fifo,
+        datagram = ?ready.mi_datagram,
+        stream = ?ready.mi_stream,
+        http = ?ready.http,
+        server = ?ready.server,
+        "serving"
+    );
     if let Some(on_ready) = on_ready {
         on_ready(&ready, handle.clone());
     }
