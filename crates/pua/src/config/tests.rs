@@ -432,6 +432,7 @@ fn values_that_are_refused() {
         ("mi.fifo.mode = \"0888\"", "no mode"),
         ("mi.fifo.mode = \"0060\"", "keeps the owner out"),
         ("mi.stream.listen = [\"tcp:1.2.3.4:5\"]", "unix:"),
+        ("mi.stream.listen = [\"unix:\"]", "missing | such as \"unix:/run"),
         ("log.level = \"loud\"", "one of: error"),
         ("publish.rate = 1.5", "not a number with a fraction"),
         ("server.realm = \"x\"", "no users"),

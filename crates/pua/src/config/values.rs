@@ -23,7 +23,7 @@ impl Reason {
 
     /// For addresses of listeners, with an example that fits.
     pub(super) fn address(what: String) -> Reason {
-        let hint = if what.contains("unix:") {
+        let hint = if what.contains("unix:") || what.contains("is missing") {
             "such as \"unix:/run/pua/mi.sock\""
         } else if what.contains("udp: or tcp:") {
             "such as \"udp:0.0.0.0:5060\" or \"tcp:[::]:5060\""

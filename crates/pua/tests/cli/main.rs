@@ -3,6 +3,7 @@
 
 mod doc;
 mod fake;
+mod limits;
 mod subscriptions;
 
 use std::io::{BufRead, BufReader, Write};
