@@ -366,6 +366,10 @@ fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
     let client = daemon.client();
     send(&client, &request("pua_publish", presence("bob", "<presence/>")));
     server.receive();
+    // What nobody waits for may be written a little later: this one is answered when it is.
+    let mut stored = presence("bob", "<presence/>");
+    stored["wait"] = json!("accepted");
+    assert_eq!(daemon.call("pua_publish", stored)["result"], "Accepted");
     // Somebody has tidied up: the next daemon locks another file.
     std::fs::remove_file(daemon.path("pua.db.lock")).unwrap();
     let (other, elsewhere) = (common::directory(), Server::start());
