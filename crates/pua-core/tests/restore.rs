@@ -82,9 +82,9 @@ fn r3903_70_what_lasts_to_its_end_is_looked_after_once() {
             bed.respond(&refresh, 412, "");
             let initial = bed.take();
             assert_eq!((initial.if_match(), initial.body()), (None, BODY));
-            bed.ok(&initial, "t2", initial.expires().into());
+            bed.ok(&initial, "t2", initial.expires());
         } else {
-            bed.ok(&refresh, "t2", refresh.expires().into());
+            bed.ok(&refresh, "t2", refresh.expires());
         }
         bed.run_to(600_000 + 3_700_000);
         bed.nothing_sent();
