@@ -207,8 +207,10 @@ fn parameters_of_the_old_modules_are_taken() {
 #[test]
 fn parameters_of_the_old_modules_are_taken_in_their_tables() {
     let config = good(
-        "[pua_mi]\npresence_server = \"sip:pa\"\n[pua]\nmin_expires = 7\n[mi_fifo]\nfifo_name = \"/x\"\n[mi.datagram]\nsocket_timeout = 1\n",
+        "[pua_mi]\npresence_server = \"sip:pa\"\n[pua]\nmin_expires = 7\n[mi_fifo]\nfifo_name = \"/x\"\n[mi.datagram]\nsocket_timeout = 1\n\
+         [mi_http]\nroot = \"/opensips_mi\"\n",
     );
+    assert_eq!(config.http.unwrap().root, "opensips_mi");
     assert_eq!(config.presence_server.as_deref(), Some("sip:pa"));
     assert_eq!(config.publish.min_expires, 7);
     assert_eq!(config.mi.fifo.unwrap().path, PathBuf::from("/x"));
