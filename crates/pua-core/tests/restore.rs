@@ -65,6 +65,33 @@ fn r3903_70_what_still_runs_is_refreshed_in_its_time() {
     );
 }
 
+/// R3903-70: a grant that lasts to the end of the lifetime is refreshed once, so that a server that
+/// has lost it is found out.
+#[test]
+fn r3903_70_what_lasts_to_its_end_is_looked_after_once() {
+    for code in [200, 412] {
+        let mut bed = later();
+        let restored = PublicationRecord {
+            until: Some(bed.at(600_000 + 3_600_000)),
+            ..record(&bed, 7, A, 3600)
+        };
+        bed.input(Input::Restore(restored));
+        let refresh = bed.run_to_next(600_000 + 3_000_000);
+        assert_eq!((refresh.if_match(), refresh.body()), (Some("stored"), ""));
+        if code == 412 {
+            bed.respond(&refresh, 412, "");
+            let initial = bed.take();
+            assert_eq!((initial.if_match(), initial.body()), (None, BODY));
+            bed.ok(&initial, "t2", initial.expires());
+        } else {
+            bed.ok(&refresh, "t2", refresh.expires());
+        }
+        bed.run_to(600_000 + 3_700_000);
+        bed.nothing_sent();
+        assert!(!bed.holds(A));
+    }
+}
+
 /// R3903-70: what the application changed last goes out, with the tag of what is there.
 #[test]
 fn r3903_70_a_change_that_was_not_sent_is_a_modify() {

@@ -99,7 +99,8 @@ fn parameters(mut text: &[u8]) -> Option<SmallVec<[Named<'_>; 12]>> {
             break;
         }
         let content = line.trim_ascii_start();
-        if content.is_empty() {
+        // Later on it is a value, an empty one: without it the next would be in its place.
+        if content.is_empty() && args.is_empty() {
             text = rest;
             continue;
         }
@@ -329,6 +330,30 @@ fn print_value(out: &mut Vec<u8>, value: &Value, level: usize) {
     }
 }
 
+/// Values that are as the application or the document gave them, line ends and all.
+const TEXTS: [&str; 2] = ["body", "extra_headers"];
+
+/// Whether a value is the same behind `name:: ` as without it.
+fn fits_a_line(text: &str) -> bool {
+    !text.starts_with('"') && whole_line(text) == text
+}
+
+/// A value in quotation marks, as parameters are written.
+pub(crate) fn push_quoted(out: &mut Vec<u8>, value: &[u8]) {
+    out.push(b'"');
+    for byte in value {
+        if *byte == b'"' {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    if value.last() == Some(&b'\\') {
+        // It would escape the quotation mark behind it.
+        out.push(b'\n');
+    }
+    out.push(b'"');
+}
+
 /// A node, and those below it one tab further in. An array under a name is that node again for each item.
 fn print_node(out: &mut Vec<u8>, name: Option<&str>, value: &Value, level: usize) {
     if let (Some(name), Value::Array(items)) = (name, value) {
@@ -363,6 +388,9 @@ fn print_node(out: &mut Vec<u8>, name: Option<&str>, value: &Value, level: usize
             out.push(b'\n');
             print_value(out, value, level + 1);
             return;
+        }
+        Value::String(text) if name.is_some_and(|name| TEXTS.contains(&name)) && !fits_a_line(text) => {
+            push_quoted(out, text.as_bytes());
         }
         Value::String(text) if name.is_some() => out.extend_from_slice(whole_line(text).as_bytes()),
         Value::String(text) => push_text(out, text),

@@ -244,7 +244,8 @@ impl Answer {
     pub fn encode(&self, replies: &[Reply]) -> Option<Vec<u8>> {
         let bytes = self.print(replies)?;
         if self.via == Via::Datagram && bytes.len() > LONGEST_DATAGRAM {
-            let error = MiError::server_error("the answer is longer than a datagram, ask for less of it");
+            let told = "it is longer than a datagram: ask for less of it, or by another way";
+            let error = MiError::new(413, "Answer too long").with_data(told);
             return self.print(&vec![Reply::Error(error); self.echoes.len()]);
         }
         Some(bytes)

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 
 use crate::check::whole_line;
+use crate::classic::push_quoted;
 use crate::{ResourceState, SubscriptionOutcome};
 
 impl ResourceState {
@@ -65,18 +66,9 @@ impl ResourceState {
             return;
         }
         out.resize(out.len() + level, b'\t');
-        out.extend_from_slice(b"Body:: \"");
-        for byte in &self.body {
-            if *byte == b'"' {
-                out.push(b'\\');
-            }
-            out.push(*byte);
-        }
-        if self.body.last() == Some(&b'\\') {
-            // It would escape the quotation mark behind it.
-            out.push(b'\n');
-        }
-        out.extend_from_slice(b"\"\n");
+        out.extend_from_slice(b"Body:: ");
+        push_quoted(out, &self.body);
+        out.push(b'\n');
     }
 }
 

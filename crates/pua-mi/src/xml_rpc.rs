@@ -85,6 +85,8 @@ enum Xml {
     Float(f64),
     Bool(bool),
     Nil,
+    /// What is not of the type that it says it is of.
+    Bad,
     List(Vec<Xml>),
     Struct(Vec<(String, Xml)>),
 }
@@ -102,7 +104,7 @@ impl Xml {
             Self::Bool(value) => Arg::Bool(value),
             Self::Nil => Arg::Null,
             Self::List(items) => Arg::List(items.into_iter().map(Self::into_arg).collect()),
-            Self::Struct(_) => Arg::Other,
+            Self::Struct(_) | Self::Bad => Arg::Other,
         }
     }
 }
@@ -276,14 +278,20 @@ fn scalar(kind: &str, text: String) -> Option<Xml> {
     let trimmed = text.trim_ascii();
     Some(match kind {
         "string" | "dateTime.iso8601" => Xml::Text(text),
-        "int" | "i4" | "i8" => Xml::Integer(trimmed.strip_prefix('+').unwrap_or(trimmed).parse().ok()?),
+        "int" | "i4" | "i8" => {
+            let number = trimmed.strip_prefix('+').unwrap_or(trimmed).parse();
+            number.map_or(Xml::Bad, Xml::Integer)
+        }
         "boolean" => match trimmed {
             "1" | "true" => Xml::Bool(true),
             "0" | "false" => Xml::Bool(false),
-            _ => return None,
+            _ => Xml::Bad,
         },
-        "double" => Xml::Float(trimmed.parse().ok().filter(|number: &f64| number.is_finite())?),
-        "base64" => Xml::Bytes(base64(trimmed.as_bytes())?),
+        "double" => {
+            let number = trimmed.parse().ok().filter(|number: &f64| number.is_finite());
+            number.map_or(Xml::Bad, Xml::Float)
+        }
+        "base64" => base64(trimmed.as_bytes()).map_or(Xml::Bad, Xml::Bytes),
         "nil" | "ex:nil" => Xml::Nil,
         _ => return None,
     })

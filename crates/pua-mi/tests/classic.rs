@@ -109,7 +109,7 @@ fn a_quoted_body_has_escaped_marks_and_several_lines() {
 #[test]
 fn names_blanks_and_empty_lines() {
     let publish = publish(
-        ":pua_publish:r\n   \n\t presentity_uri:: sip:a@b.c  \n::60\n  \n event_package::presence;winfo\n::.\n.\n\
+        ":pua_publish:r\n   \n\t presentity_uri:: sip:a@b.c  \n::60\n event_package::presence;winfo\n::.\n.\n\
          wait::accepted\n timeout :: \"2.5\" \nid::7\n\n",
     );
     assert_eq!(publish.name.presentity, "sip:a@b.c");
@@ -117,6 +117,19 @@ fn names_blanks_and_empty_lines() {
     assert_eq!(publish.name.id.as_deref(), Some("7"));
     assert_eq!(publish.wait, Wait::Accepted);
     assert_eq!(publish.timeout.as_millis(), 2500);
+}
+
+/// Behind the first one a line of blanks is a parameter: what follows keeps its position.
+#[test]
+fn a_line_of_blanks_is_an_empty_parameter() {
+    assert_eq!(
+        error(":pua_publish:r\nsip:a@b.c\n  \npresence\ntext/plain\nx\n\n"),
+        "400 Empty expires parameter\n\n"
+    );
+    assert_eq!(
+        error(":pua_publish:r\n \nsip:a@b.c\n60\npresence\ntext/plain\n.\n \t\nx\n\n"),
+        "400 Empty extra_headers\n\n"
+    );
 }
 
 #[test]
@@ -425,6 +438,20 @@ fn results_of_our_own_commands_are_trees() {
     assert_eq!(
         answer(Reply::Json(json!({"Server": "pua"}))),
         "200 OK\nServer:: pua\n\n"
+    );
+}
+
+#[test]
+fn bodies_and_headers_of_several_lines_are_quoted() {
+    assert_eq!(
+        answer(Reply::Json(json!({
+            "body": "a: \"b\"\r\n\r\nc\n",
+            "extra_headers": "X: 1\r\nY: 2",
+            "states": [{"body": "\"\\"}],
+            "reason": "a\nb",
+        }))),
+        "200 OK\nbody:: \"a: \\\"b\\\"\r\n\r\nc\n\"\nextra_headers:: \"X: 1\r\nY: 2\"\n\
+         states:: \n\tbody:: \"\\\"\\\n\"\nreason:: a b\n\n"
     );
 }
 

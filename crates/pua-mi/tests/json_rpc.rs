@@ -645,7 +645,7 @@ fn an_answer_too_long_for_a_datagram_says_so() {
     let long = Reply::Json(Value::from("x".repeat(70_000)));
     let answer = exchange(text, Via::Datagram, &long).unwrap();
     assert!(
-        answer.contains("-32000") && answer.ends_with(r#""id":1}"#),
+        answer.contains(r#""code":413,"message":"Answer too long""#) && answer.ends_with(r#""id":1}"#),
         "{answer:.100}"
     );
     assert!(exchange(text, Via::Http, &long).unwrap().len() > 70_000);

@@ -196,6 +196,25 @@ fn members_and_flags() {
     assert!(fetch.raw);
 }
 
+/// The document is well-formed: only a value is wrong, and the fault says which.
+#[test]
+fn a_value_that_is_not_of_its_type_is_a_bad_value() {
+    for value in [
+        "<int>abc</int>",
+        "<i4></i4>",
+        "<double>x</double>",
+        "<boolean>2</boolean>",
+        "<base64>!</base64>",
+    ] {
+        let strings = ["sip:a@b.c", "sip:w@b.c", "presence"].map(string).concat();
+        let answer = exchange(
+            &call("pua.subscribe", &(strings + &param(value))),
+            &Reply::Accepted,
+        );
+        assert_eq!(answer, fault(400, "Invalid expires"), "{value}");
+    }
+}
+
 #[test]
 fn faults() {
     let none = Reply::Accepted;
@@ -222,7 +241,7 @@ fn faults() {
         "<methodCall>",
         "<methodCall><methodName>version</methodName>",
         "<methodCall><methodName>version</methodName></methodCall><x/>",
-        "<methodCall><methodName>version</methodName><params><param><value><int>x</int></value></param></params></methodCall>",
+        "<methodCall><methodName>version</methodName><params><param><value><what>x</what></value></param></params></methodCall>",
         "<?xml version='1.0'?><!DOCTYPE x [<!ENTITY a 'b'>]><methodCall><methodName>version</methodName></methodCall>",
         "<methodCall><methodName>&a;</methodName></methodCall>",
         "<methodCall><methodName>version</methodName><params><param><value>x<int>1</int></value></param></params></methodCall>",

@@ -43,7 +43,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("the path of the socket is missing".to_owned()),
+                "" => Err("the path of the socket is missing: unix:/run/pua/mi-stream.sock".to_owned()),
                 _ => Ok(Address::Unix(PathBuf::from(path))),
             };
         }

@@ -5,6 +5,7 @@
 //! waits for its server holds up none that comes after it. After `pua:watch` events come between
 //! the answers ([`watch`]).
 
+mod socket;
 mod watch;
 
 use std::time::Duration;
@@ -14,13 +15,18 @@ use futures_util::FutureExt as _;
 use pua_mi::Via;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
 use crate::engine::{ClientKey, EngineHandle};
 use crate::events::Feed;
+use crate::mi::CHECK;
 use watch::Watch;
+
+pub(crate) use socket::{Socket, SocketError};
 
 /// Bytes of a line at most.
 const LINE: usize = 1024 * 1024;
@@ -43,24 +49,28 @@ const LOOK: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16 * 1024;
 
 /// Serves one listener until `stop` is cancelled; then answers what is under way and returns.
-pub(crate) async fn serve(
-    listener: std::os::unix::net::UnixListener,
-    engine: EngineHandle,
-    feed: Feed,
-    stop: CancellationToken,
-) {
-    let listener = match UnixListener::from_std(listener) {
-        Ok(listener) => listener,
+pub(crate) async fn serve(mut socket: Socket, engine: EngineHandle, feed: Feed, stop: CancellationToken) {
+    let (mut listener, mut hangup) = match ready(&socket) {
+        Ok(ready) => ready,
         Err(error) => {
             tracing::error!(%error, "the stream socket cannot be served");
             return;
         }
     };
+    let mut look = tokio::time::interval(CHECK);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
+            () = due(&mut look, &mut hangup) => {
+                if socket.check() {
+                    match ready(&socket) {
+                        Ok(ready) => (listener, hangup) = ready,
+                        Err(error) => tracing::error!(%error, "the new stream socket cannot be served"),
+                    }
+                }
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() >= CONNECTIONS => {
                     // Told at once; a client that only waits in the queue would hang.
@@ -77,7 +87,21 @@ pub(crate) async fn serve(
             },
         }
     }
+    drop((listener, socket));
     while connections.join_next().await.is_some() {}
+}
+
+fn ready(socket: &Socket) -> std::io::Result<(UnixListener, Signal)> {
+    let listener = UnixListener::from_std(socket.listener.try_clone()?)?;
+    Ok((listener, signal(SignalKind::hangup())?))
+}
+
+/// When it is to be looked whether the name of the socket is still there.
+async fn due(look: &mut Interval, hangup: &mut Signal) {
+    tokio::select! {
+        _ = look.tick() => {}
+        Some(()) = hangup.recv() => {}
+    }
 }
 
 struct Connection {

@@ -143,6 +143,76 @@ fn a_file_in_the_fifos_place_is_a_fault_of_the_configuration() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+/// The code that a daemon with this configuration ends with, and what it says.
+fn refused(directory: &std::path::Path, text: &str) -> (Option<i32>, String) {
+    let output = run_to_end(directory, text);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), told)
+}
+
+/// What keeps the daemon from making its FIFO or a socket stays until somebody changes something.
+#[test]
+fn whatever_is_in_the_way_of_a_name_is_a_fault_of_the_configuration() {
+    let directory = directory();
+    let text = configuration(&directory, "127.0.0.1:9".parse().unwrap(), "");
+    let file = directory.join("file");
+    std::fs::write(&file, "precious").unwrap();
+    for name in ["fifo", "mi.sock", "stream.sock"] {
+        let name = directory.join(name).display().to_string();
+        for instead in [file.clone(), file.join("below")] {
+            let (code, told) = refused(&directory, &text.replace(&name, &instead.display().to_string()));
+            assert_eq!(code, Some(3), "{name}: {told}");
+            assert!(told.contains("hint") && told.contains("file"), "{name}: {told}");
+        }
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"precious");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// Nobody shall find the FIFO of a daemon that is not there.
+#[test]
+fn a_start_that_fails_leaves_no_names_behind() {
+    let directory = directory();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = configuration(&directory, "127.0.0.1:9".parse().unwrap(), "");
+    let http = format!("[http]\nlisten = [\"{}\"]", taken.local_addr().unwrap());
+    let no_port = text.replace("[http]\nlisten = [\"127.0.0.1:0\"]", &http);
+    assert_ne!(text, no_port);
+    let (code, told) = refused(&directory, &no_port);
+    assert_eq!(code, Some(1), "{told}");
+    let names = ["fifo", "mi.sock", "stream.sock"];
+    assert!(names.iter().all(|name| !directory.join(name).exists()), "{told}");
+    // The very last thing that can fail.
+    std::fs::create_dir(directory.join("ready.json")).unwrap();
+    let (code, told) = refused(&directory, &text);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("ready file"), "{told}");
+    assert!(names.iter().all(|name| !directory.join(name).exists()), "{told}");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn names_that_were_removed_are_made_again() {
+    let server = Server::start();
+    let daemon = Daemon::start(server.address());
+    let names = ["fifo", "mi.sock", "stream.sock"];
+    for name in names {
+        std::fs::remove_file(daemon.path(name)).unwrap();
+    }
+    daemon.signal(Signal::SIGHUP);
+    let start = std::time::Instant::now();
+    while !names.iter().all(|name| daemon.path(name).exists()) {
+        assert!(start.elapsed() < PATIENCE, "they are not made again");
+    }
+    assert!(daemon.call("version", json!([]))["result"].is_object());
+    let mut stream = std::os::unix::net::UnixStream::connect(daemon.path("stream.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    std::io::Write::write_all(&mut stream, b"{\"id\":1,\"method\":\"version\"}\n").unwrap();
+    let mut byte = [0];
+    stream.read_exact(&mut byte).unwrap();
+    assert_eq!(&byte, b"{");
+}
+
 fn options(more: &str) -> String {
     format!(
         "OPTIONS sip:pua@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKo1;rport\r\n\

@@ -57,6 +57,39 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     assert!(shown.to_string().contains("<presence/>"), "{shown}");
 }
 
+/// The embedded server forgets all with the daemon, whatever the store says of its grants.
+#[test]
+fn what_was_published_at_the_own_server_is_published_anew_at_the_start() {
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let directory = directory();
+    let more = format!("[server]\nenabled = true\nlisten = [\"udp:{address}\"]");
+    let url = format!("sqlite:{}/pua.db", directory.display());
+    let text = configuration(&directory, address, &more).replace("memory:", &url);
+    let mut daemon = Daemon::start_in(directory, &text);
+    let answer = daemon.call("pua_publish", presence("alice", "<presence/>"));
+    let before = answer["result"]["ETag"].clone();
+    assert!(before.is_string(), "{answer}");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait(), Some(0));
+    daemon.again();
+    let start = Instant::now();
+    loop {
+        let held = listed(&daemon);
+        if held[0]["state"] == "published" {
+            assert_ne!(held[0]["etag"], before, "{held:?}");
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "{held:?}");
+    }
+    let told = daemon.call("get_statistics", json!({"statistics": ["pua:publish_initial"]}));
+    assert_eq!(
+        told["result"]["pua:publish_initial"], 1,
+        "without the tag: {told}"
+    );
+}
+
 /// Grants everything until it is dropped; how many it has granted.
 struct Granting {
     ended: Arc<AtomicBool>,
@@ -333,6 +366,10 @@ fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
     let client = daemon.client();
     send(&client, &request("pua_publish", presence("bob", "<presence/>")));
     server.receive();
+    // What nobody waits for may be written a little later: this one is answered when it is.
+    let mut stored = presence("bob", "<presence/>");
+    stored["wait"] = json!("accepted");
+    assert_eq!(daemon.call("pua_publish", stored)["result"], "Accepted");
     // Somebody has tidied up: the next daemon locks another file.
     std::fs::remove_file(daemon.path("pua.db.lock")).unwrap();
     let (other, elsewhere) = (common::directory(), Server::start());

@@ -95,8 +95,9 @@ impl Epa {
             .is_some_and(|until| now + left + OVERSHOOT >= until);
         let due = match taken_up_after(left, fraction) {
             _ if publication.granted.is_none() || publication.is_behind() => None,
-            // What lasts to the end needs no refresh.
-            _ if lasts => Some(None),
+            // What lasts to the end is refreshed once all the same, unless that is near: else it
+            // would be told as published to its end by a server that has lost it meanwhile.
+            Duration::ZERO if lasts => Some(None),
             Duration::ZERO => None,
             after => Some(Some(now + after)),
         };

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::events::{Consumer, Feed, Inlet, Start};
+use crate::events::{Consumer, Cursor, Feed, Inlet, Start};
 use counts::Counts;
 use gather::plain;
 use lines_file::LinesFile;
@@ -54,6 +54,8 @@ pub(crate) struct Carriers {
     sinks: Vec<(Sink, CancellationToken)>,
     hangup: watch::Sender<u64>,
     sockets: Sockets,
+    /// Where those begin that may have been at work in an earlier life.
+    earlier: Option<Cursor>,
 }
 
 impl Carriers {
@@ -68,6 +70,7 @@ impl Carriers {
                 tasks.clone(),
                 stop.clone(),
             ),
+            earlier: feed.earlier(),
             feed,
             runtime,
             tasks,
@@ -82,20 +85,23 @@ impl Carriers {
     }
 
     /// Runs what the configuration names: what runs already goes on where it is, what is named no
-    /// more ends.
+    /// more ends. Those named at the start are told that what waited for them in an earlier life is
+    /// lost: nobody knows whether something did.
     pub(crate) fn configure(&mut self, carrying: &Carrying) {
         keep(&mut self.webhooks, &carrying.webhooks);
         keep(&mut self.sinks, &carrying.sinks);
-        for hook in &carrying.webhooks {
+        let earlier = self.earlier.take();
+        for (number, hook) in carrying.webhooks.iter().enumerate() {
             if !self.webhooks.iter().any(|(running, _)| running == hook)
-                && let Some(consumer) = self.attach(&hook.wanted, &hook.url)
+                && let Some(consumer) = self.attach(&hook.wanted, &hook.url, earlier)
             {
-                self.webhooks.push((hook.clone(), self.webhook(hook, consumer)));
+                self.webhooks
+                    .push((hook.clone(), self.webhook(number, hook, consumer)));
             }
         }
         for sink in &carrying.sinks {
             if !self.sinks.iter().any(|(running, _)| running == sink)
-                && let Some(consumer) = self.attach(&sink.wanted, &sink.to)
+                && let Some(consumer) = self.attach(&sink.wanted, &sink.to, earlier)
             {
                 self.sinks.push((sink.clone(), self.sink(sink, consumer)));
             }
@@ -141,9 +147,14 @@ impl Carriers {
         ]
     }
 
-    fn attach(&self, wanted: &Wanted, to: &dyn std::fmt::Display) -> Option<Consumer> {
+    fn attach(
+        &self,
+        wanted: &Wanted,
+        to: &dyn std::fmt::Display,
+        cursor: Option<Cursor>,
+    ) -> Option<Consumer> {
         let start = Start {
-            cursor: None,
+            cursor,
             snapshot: wanted.snapshot,
         };
         match self.feed.attach(wanted.filter.clone(), start) {
@@ -169,9 +180,9 @@ impl Carriers {
         end
     }
 
-    fn webhook(&self, hook: &Webhook, consumer: Consumer) -> CancellationToken {
+    fn webhook(&self, number: usize, hook: &Webhook, consumer: Consumer) -> CancellationToken {
         let (hook, counts, stop) = (hook.clone(), self.webhook_counts.clone(), self.stop.clone());
-        self.spawn(async move { Hook::new(&hook, &counts, &stop).run(consumer).await })
+        self.spawn(async move { Hook::new(number, &hook, &counts, &stop).run(consumer).await })
     }
 
     fn sink(&self, sink: &Sink, consumer: Consumer) -> CancellationToken {

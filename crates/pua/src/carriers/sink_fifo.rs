@@ -24,14 +24,28 @@ use crate::events::Consumer;
 /// How long a reader may take for the last events when the daemon stops.
 const LAST: Duration = Duration::from_millis(500);
 
+/// A FIFO that we have made and that nobody needs when we are gone.
+struct Made {
+    path: PathBuf,
+    inode: Option<(u64, u64)>,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.inode.is_some() && inode_of(&self.path) == self.inode {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 /// An open FIFO and which it is.
 struct Open {
     sender: Sender,
     inode: (u64, u64),
 }
 
-/// Writes until the stream ends. After `hangup` has changed, another FIFO of the same name is
-/// taken.
+/// Writes until the stream ends. The FIFO is there from the beginning, for readers that come before
+/// the first event. After `hangup` has changed, another FIFO of the same name is taken.
 pub(super) async fn run(
     path: PathBuf,
     raw: bool,
@@ -42,14 +56,21 @@ pub(super) async fn run(
 ) {
     let shape = plain(raw);
     let mut backoff = Backoff::near();
-    let mut fifo = None;
+    let mut made = Made { path, inode: None };
+    let mut fifo = match open(&mut made) {
+        Ok(open) => Some(open),
+        Err(error) => {
+            tracing::warn!(path = %made.path.display(), %error, "events cannot be written to a FIFO");
+            None
+        }
+    };
     while let Some(batch) = lines(&mut consumer, counts, &shape).await {
         let mut written = 0;
         loop {
             let result = tokio::select! {
-                result = write(&path, &mut fifo, &batch, &mut written) => result,
+                result = write(&mut made, &mut fifo, &batch, &mut written) => result,
                 Ok(()) = hangup.changed() => {
-                    let present = std::fs::metadata(&path).map(|m| (m.dev(), m.ino())).ok();
+                    let present = inode_of(&made.path);
                     if fifo.as_ref().is_some_and(|open: &Open| Some(open.inode) != present) {
                         fifo = None;
                     }
@@ -61,7 +82,7 @@ pub(super) async fn run(
                 Ok(()) => break,
                 Err(error) => {
                     counts.failed();
-                    tracing::warn!(%error, "events cannot be written to a FIFO");
+                    tracing::warn!(path = %made.path.display(), %error, "events cannot be written to a FIFO");
                     fifo = None;
                 }
             }
@@ -80,7 +101,12 @@ async fn last(stop: &CancellationToken) {
 }
 
 /// Writes the rest of a batch. May be dropped at any time: `written` tells how far it came.
-async fn write(path: &Path, fifo: &mut Option<Open>, batch: &Lines, written: &mut usize) -> io::Result<()> {
+async fn write(
+    made: &mut Made,
+    fifo: &mut Option<Open>,
+    batch: &Lines,
+    written: &mut usize,
+) -> io::Result<()> {
     let open = match fifo {
         Some(open) => open,
         None => {
@@ -90,7 +116,7 @@ async fn write(path: &Path, fifo: &mut Option<Open>, batch: &Lines, written: &mu
                 .iter()
                 .rposition(|byte| *byte == b'\n')
                 .map_or(0, |at| at + 1);
-            fifo.insert(self::open(path)?)
+            fifo.insert(self::open(made)?)
         }
     };
     while let Some(rest) = batch.bytes.get(*written..).filter(|rest| !rest.is_empty()) {
@@ -105,11 +131,13 @@ async fn write(path: &Path, fifo: &mut Option<Open>, batch: &Lines, written: &mu
 }
 
 /// Opens the FIFO, made if it is not there.
-fn open(path: &Path) -> io::Result<Open> {
+fn open(made: &mut Made) -> io::Result<Open> {
+    let path = made.path.as_path();
     let file = match file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP)?;
-            file(path)?
+            made.inode = inode_of(&made.path);
+            file(&made.path)?
         }
         opened => opened?,
     };
@@ -121,6 +149,10 @@ fn open(path: &Path) -> io::Result<Open> {
         inode: (metadata.dev(), metadata.ino()),
         sender: Sender::from_file(file)?,
     })
+}
+
+fn inode_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok()
 }
 
 fn file(path: &Path) -> io::Result<File> {

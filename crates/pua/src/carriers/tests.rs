@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Carriers, Carrying};
-use crate::events::Bounds;
 use crate::events::test_feed::TestFeed;
+use crate::events::{Bounds, Life};
 
 /// A stream and its carriers.
 struct Bed {
@@ -26,12 +26,17 @@ struct Bed {
 impl Bed {
     /// With a ring of so many events.
     fn new(ring: usize, carrying: Carrying) -> Bed {
+        Bed::in_life(ring, carrying, Life::only())
+    }
+
+    /// The same in a life that may have had others before it.
+    fn in_life(ring: usize, carrying: Carrying, life: Life) -> Bed {
         let bounds = Bounds {
             events: ring,
             bytes: 1 << 24,
             consumers: 8,
         };
-        let feed = TestFeed::on(&Handle::current(), bounds);
+        let feed = TestFeed::in_life(&Handle::current(), bounds, life);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut carriers = Carriers::new(feed.feed.clone(), Handle::current(), tasks.clone(), stop.clone());
         carriers.configure(&carrying);

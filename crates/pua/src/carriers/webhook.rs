@@ -40,6 +40,9 @@ struct GivenUp {
 
 /// One hook at work.
 pub(super) struct Hook<'a> {
+    /// What it is called in the configuration: two may have the same host, and what stands behind
+    /// that may be a secret.
+    key: String,
     hook: &'a Webhook,
     client: Client,
     dead_letters: Option<LinesFile>,
@@ -48,9 +51,16 @@ pub(super) struct Hook<'a> {
 }
 
 impl<'a> Hook<'a> {
-    pub(super) fn new(hook: &'a Webhook, counts: &'a Counts, stop: &'a CancellationToken) -> Hook<'a> {
+    /// The hook with this number in the configuration.
+    pub(super) fn new(
+        number: usize,
+        hook: &'a Webhook,
+        counts: &'a Counts,
+        stop: &'a CancellationToken,
+    ) -> Hook<'a> {
         let file = hook.dead_letters.clone();
         Hook {
+            key: format!("events.webhooks.{number}"),
             hook,
             client: Client::new(hook.url.clone(), hook.timeout),
             dead_letters: file.map(|path| LinesFile::new(path, hook.dead_letters_max)),
@@ -127,7 +137,7 @@ impl<'a> Hook<'a> {
                 Err(why) => (why, Some(backoff.pause())),
             };
             self.counts.failed();
-            tracing::debug!(hook = %self.hook.url, %why, attempts, "a webhook was not delivered");
+            tracing::debug!(hook = self.key, url = %self.hook.url, %why, attempts, "a webhook was not delivered");
             let pause = pause.filter(|_| attempts < self.hook.attempts && !self.stop.is_cancelled());
             let Some(pause) = pause else {
                 return Err(GivenUp { why, attempts });
@@ -165,18 +175,18 @@ impl<'a> Hook<'a> {
         let events = batch.events.len() as u64;
         self.counts.dead_lettered(events);
         let kept = self.dead_letters.is_some();
-        tracing::warn!(hook = %self.hook.url, why = given_up.why, events, kept, "events were not delivered to a webhook");
+        tracing::warn!(hook = self.key, url = %self.hook.url, why = given_up.why, events, kept, "events were not delivered to a webhook");
         let Some(mut file) = self.dead_letters.take() else {
             return;
         };
-        let lines = batch.obituaries(&self.hook.url.to_string(), given_up);
+        let lines = batch.obituaries(&self.key, &self.hook.url.to_string(), given_up);
         let write = tokio::task::spawn_blocking(move || {
             let result = file.append(&lines);
             (file, result)
         });
         if let Ok((file, result)) = write.await {
             if let Err(error) = result {
-                tracing::error!(%error, events, "events cannot be written to the file of dead letters and are lost");
+                tracing::error!(hook = self.key, %error, events, "events cannot be written to the file of dead letters and are lost");
             }
             self.dead_letters = Some(file);
         }
@@ -203,13 +213,13 @@ impl Batch {
     }
 
     /// A JSON line for each event.
-    fn obituaries(&self, hook: &str, given_up: &GivenUp) -> Vec<u8> {
+    fn obituaries(&self, key: &str, hook: &str, given_up: &GivenUp) -> Vec<u8> {
         let mut lines = Vec::new();
         let time = Clock::read().rfc3339_millis();
         for event in &self.events {
             let event: Value = serde_json::from_slice(event).unwrap_or(Value::Null);
             let line = json!({
-                "time": time, "hook": hook, "why": given_up.why, "attempts": given_up.attempts, "event": event,
+                "time": time, "key": key, "hook": hook, "why": given_up.why, "attempts": given_up.attempts, "event": event,
             });
             lines.extend_from_slice(line.to_string().as_bytes());
             lines.push(b'\n');

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::{self, Output};
 use super::{Failure, exit_codes, serve};
-use crate::config::{self, Config, EXAMPLE, Fault, Loaded, Severity, StoreUrl};
+use crate::config::{self, Config, Durability, EXAMPLE, Fault, Loaded, Severity, StoreUrl};
 
 /// Check a configuration, or print an example
 #[derive(Debug, Subcommand)]
@@ -41,7 +41,7 @@ impl Configuration {
 impl Check {
     fn run(self) -> Result<(), Failure> {
         let out = Output::new(self.json);
-        let (faults, config) = match config::load(serve::named(self.config).as_deref()) {
+        let (faults, config) = match config::examine(serve::named(self.config).as_deref()) {
             Ok(Loaded { config, warnings }) => (warnings, Some(config)),
             Err(faults) => (faults.0, None),
         };
@@ -160,7 +160,17 @@ fn summary(out: Output, config: &Config) -> String {
     rows.push(("own server", embedded));
     let store = match &config.store.url {
         StoreUrl::Memory => "in memory".to_owned(),
-        StoreUrl::Sqlite(_) => "in memory (a store on disk is not there yet)".to_owned(),
+        StoreUrl::Sqlite(path) => {
+            let elsewhere = match path.is_absolute() {
+                true => "",
+                false => " in the daemon's working directory",
+            };
+            let answered = match config.store.durability {
+                Durability::Commit => "commit: answers wait for the disk",
+                Durability::Relaxed => "relaxed: on disk within 100 ms",
+            };
+            format!("{}{elsewhere} ({answered})", path.display())
+        }
     };
     rows.push(("store", store));
     output::fields(out, &rows)

@@ -175,6 +175,13 @@ fn hint(code: i64, message: &str) -> Option<&'static str> {
         }
         (400, "Bad outbound proxy parameter") => Some("a proxy is a SIP URI such as sip:pa.example.com:5060"),
         (418, _) => Some("the publication has another entity-tag now: see `pua show`, or leave --etag out"),
+        (413, "Answer too long") => Some("ask over the stream socket or HTTP: --connect"),
+        (503, "Too many publications") => {
+            Some("remove some, or raise publish.max_publications in the daemon's configuration")
+        }
+        (503, "Too many subscriptions") => {
+            Some("end some, or raise subscribe.max_subscriptions in the daemon's configuration")
+        }
         (503, _) => Some("try again in a moment"),
         _ => None,
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Failure;
 use super::options::Connection;
+use crate::client;
 
 /// Entries of one page.
 const PAGE: u32 = 1000;
@@ -16,13 +17,22 @@ pub(super) fn all(
     filter: &Map<String, Value>,
     limit: Option<u32>,
 ) -> Result<(Vec<Value>, Value), Failure> {
+    let client = connection.client()?;
     let mut rows = Vec::new();
     let mut params = filter.clone();
+    let mut size = PAGE;
     loop {
         let got = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        let wanted = limit.map_or(PAGE, |limit| limit.saturating_sub(got).min(PAGE));
+        let wanted = limit.map_or(size, |limit| limit.saturating_sub(got).min(size));
         params.insert("limit".into(), wanted.into());
-        let mut page = connection.ask(method, &Value::Object(params.clone()))?;
+        let mut page = match client.call(method, &Value::Object(params.clone()), connection.timeout) {
+            // More than a datagram carries.
+            Err(client::Failure::Refused { code: 413, .. }) if wanted > 1 => {
+                size = wanted / 2;
+                continue;
+            }
+            page => page?,
+        };
         if let Some(Value::Array(more)) = page.get_mut(member).map(Value::take) {
             rows.extend(more);
         }

@@ -124,11 +124,11 @@ impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
         let params = self.params()?;
         let answer = self.connection.ask_server("pua:publish", params)?;
-        reply::tell(
-            &self.connection,
-            &answer,
-            &format!("published {}", self.presentity),
-        )
+        let done = match self.expires {
+            Some(0) => format!("removed {}", self.presentity),
+            _ => format!("published {}", self.presentity),
+        };
+        reply::tell(&self.connection, &answer, &done)
     }
 
     fn params(&self) -> Result<Map<String, Value>, Failure> {

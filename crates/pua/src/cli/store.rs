@@ -71,7 +71,11 @@ impl Store {
                 done(&which)
             }
             Store::Backup(backup) => {
-                sqlite::backup(&backup.which.path()?, &backup.copy).map_err(failure)?;
+                let copied = sqlite::backup(&backup.which.path()?, &backup.copy);
+                copied.map_err(|error| match backup.copy.exists() {
+                    true => failure(error).hint("give the copy another name, or move the old one away"),
+                    false => failure(error),
+                })?;
                 done(&backup.which)
             }
         }

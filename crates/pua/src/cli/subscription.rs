@@ -205,8 +205,30 @@ impl Unsubscribe {
             *id = row["id"].as_str().map(str::to_owned);
             return Ok(watcher.to_owned());
         }
-        Ok(watcher(None, &self.watched.presentity))
+        let usual = watcher(None, &self.watched.presentity);
+        let is_usual =
+            |row: &&&Value| row["watcher"] == usual.as_str() && row["id"].as_str() == id.as_deref();
+        match rows.is_empty() || rows.iter().any(|row| is_usual(&row)) {
+            true => Ok(usual),
+            false => Err(ambiguous(&self.watched.presentity, &rows)),
+        }
     }
+}
+
+/// Several subscriptions can be meant.
+fn ambiguous(presentity: &str, rows: &[&Value]) -> Failure {
+    let mut message = format!("which of the subscriptions to {presentity}?");
+    for row in rows.iter().take(10) {
+        let text = |name: &str| row[name].as_str().map(words::plain);
+        message.push_str(&format!(
+            "\n         --watcher {}",
+            text("watcher").unwrap_or_default()
+        ));
+        if let Some(id) = text("id") {
+            message.push_str(&format!(" --id {id}"));
+        }
+    }
+    Failure::usage(message).hint("name one with --watcher; `pua subscriptions` shows them all")
 }
 
 impl Fetch {

@@ -9,6 +9,7 @@ use super::screen::{self, Screen, Stop};
 use super::watch::{Mood, Teller, Told};
 use super::{Failure, exit_codes};
 use crate::client::{Event, Follow, Heard};
+use crate::events::Request;
 use crate::words;
 
 const EXAMPLES: &str = "\
@@ -71,6 +72,9 @@ impl Tail {
     }
 
     async fn follow(&self, screen: &Screen) -> Result<(), Failure> {
+        let params = Value::Object(self.params());
+        // What can never come is not waited for.
+        Request::from_params(&params).map_err(|error| Failure::usage(error.to_string()))?;
         let mut follow = Follow::start(self.connection.client()?, self.params()).await?;
         let teller = Teller::new(Output::new(false), false);
         loop {

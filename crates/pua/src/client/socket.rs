@@ -33,8 +33,11 @@ fn line(mut stream: UnixStream, request: &[u8], deadline: Instant) -> Result<Vec
     // A daemon that takes no request of this size says so before it closes.
     let read = reader.read_until(b'\n', &mut answer);
     match written.and(read) {
-        _ if !answer.is_empty() => Ok(answer),
+        _ if answer.ends_with(b"\n") => Ok(answer),
         Err(error) => Err(Broken::after(&error)),
+        Ok(_) if !answer.is_empty() => Err(Broken::Other(
+            "the daemon closed the connection within its answer".to_owned(),
+        )),
         Ok(_) => Err(Broken::Other(
             "the daemon closed the connection without an answer".to_owned(),
         )),

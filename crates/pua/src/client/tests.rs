@@ -165,6 +165,32 @@ fn a_request_too_large_for_a_datagram() {
     );
 }
 
+/// What has come is no answer: it may be cut anywhere.
+#[test]
+fn an_answer_that_is_not_whole_in_time_is_none() {
+    let path = path("slow");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&ANSWER[..20]).unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        stream.write_all(&ANSWER[..20]).unwrap();
+    });
+    assert!(matches!(
+        call(Address::Unix(path.clone()), SHORT),
+        Err(Failure::NoAnswer(_))
+    ));
+    assert!(matches!(
+        call(Address::Unix(path.clone()), LONG),
+        Err(Failure::Garbled(_))
+    ));
+    server.join().unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
 #[test]
 fn nobody_there_and_nobody_answering() {
     match call(Address::Unix(path("nobody")), LONG) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fields::Check;
 use super::values::Reason;
 use crate::carriers::{Carrying, HookUrl, Sink, SinkAddress, Wanted, Webhook};
-use crate::events::{Filter, Kind};
+use crate::events::{Filter, Kind, names_a_package, names_somebody};
 
 /// The largest file that carriers may write.
 const FILE: i64 = 1 << 40;
@@ -43,7 +43,7 @@ impl Check<'_> {
             let retry_first = millis(self.unsigned(&at("retry_first_ms"), 500, 10..=3_600_000));
             let retry_max = millis(self.unsigned(&at("retry_max_ms"), 60_000, 10..=86_400_000));
             let dead_letters = self
-                .text(&at("dead_letters"))
+                .filled(&at("dead_letters"))
                 .map(|_| self.path(&at("dead_letters"), ""));
             let attempts = self.unsigned(&at("attempts"), 20, 1..=1_000_000);
             let wanted = self.wanted(&entry);
@@ -110,13 +110,13 @@ impl Check<'_> {
     fn wanted(&mut self, entry: &str) -> Wanted {
         let at = |name: &str| format!("{entry}.{name}");
         let mut filter = Filter::default();
-        for uri in self.list(&at("presentity"), &[], filled) {
+        for uri in self.list(&at("presentity"), &[], uri) {
             filter = filter.presentity(&uri);
         }
-        for uri in self.list(&at("watcher"), &[], filled) {
+        for uri in self.list(&at("watcher"), &[], uri) {
             filter = filter.watcher(&uri);
         }
-        for package in self.list(&at("package"), &[], filled) {
+        for package in self.list(&at("package"), &[], package) {
             filter = filter.package(&package);
         }
         for kind in self.list(&at("kinds"), &[], kind) {
@@ -144,6 +144,28 @@ fn filled(text: &str) -> Result<String, Reason> {
             "leave the list out to want everything",
         )),
         text => Ok(text.to_owned()),
+    }
+}
+
+fn uri(text: &str) -> Result<String, Reason> {
+    let text = filled(text)?;
+    match names_somebody(&text) {
+        true => Ok(text),
+        false => Err(reason(
+            format!("`{text}` is no URI"),
+            "such as \"sip:alice@example.com\"",
+        )),
+    }
+}
+
+fn package(text: &str) -> Result<String, Reason> {
+    let text = filled(text)?;
+    match names_a_package(&text) {
+        true => Ok(text),
+        false => Err(reason(
+            format!("`{text}` is no event package"),
+            "such as \"presence\"",
+        )),
     }
 }
 
@@ -210,6 +232,7 @@ mod tests {
         let faults = faults(
             "[[events.webhooks]]\nurl = \"https://h/x\"\nsecret = \"s\"\n\
              [[events.webhooks]]\nsecret = \"\"\nurl = \"http://h\"\nkinds = [\"states\"]\ncolour = 1\n\
+             presentity = [\"alice\"]\npackage = [\"pre sence\"]\n\
              [[events.webhooks]]\nsecret = \"s\"\n\
              [[events.sinks]]\nto = \"udp:h:1\"\n[[events.sinks]]\nto = \"file:/a\"\n[[events.sinks]]\nto = \"file:/a\"\n",
         )
@@ -221,6 +244,8 @@ mod tests {
             "`states` is no kind of event",
             "one of: state, subscription, publication, unreadable",
             "colour: unknown key",
+            "`alice` is no URI",
+            "`pre sence` is no event package",
             "url: is missing",
             "does not begin with file:, fifo: or tcp:",
             "is named by another sink too",

@@ -107,7 +107,9 @@ impl Check<'_> {
     }
 
     fn store(&mut self) -> Store {
-        let url = self.parsed("store.url", values::store_url);
+        let url = self
+            .filled("store.url")
+            .and_then(|_| self.parsed("store.url", values::store_url));
         Store {
             url: url.unwrap_or(StoreUrl::Sqlite(PathBuf::from("pua.db"))),
             durability: self.choice(
@@ -158,15 +160,24 @@ impl Check<'_> {
             let bare = t.strip_prefix("tcp:").unwrap_or(t);
             address::socket_addr(bare).map_err(Reason::address)
         });
+        let root = self
+            .filled("http.root")
+            .and_then(|_| self.parsed("http.root", values::http_root));
+        let hosts = self.list("http.hosts", &[], values::host_name);
         let asked = self.settings.has_table("http");
-        (!listen.is_empty()).then_some(Http { listen, asked })
+        (!listen.is_empty()).then_some(Http {
+            listen,
+            root: root.unwrap_or_else(|| "mi".to_owned()),
+            hosts,
+            asked,
+        })
     }
 
     fn events(&mut self) -> Bounds {
         Bounds {
             events: self.size("events.ring", 65_536, 1..=16_777_216),
             bytes: self.size("events.ring_bytes", 64 * 1024 * 1024, 0..=1 << 40),
-            consumers: self.size("events.consumers", 512, 0..=65_536),
+            consumers: self.size("events.consumers", 512, 1..=65_536),
         }
     }
 

@@ -5,7 +5,7 @@ use super::keys::{LISTS, Meaning, meaning};
 use super::source::{Setting, Settings, from_environment};
 
 /// Variables with our prefix that are no settings.
-const OTHERS: &[&str] = &["PUA_CONNECT", "PUA_CONFIG"];
+const OTHERS: &[&str] = &["PUA_CONNECT", "PUA_CONFIG", "PUA_WATCHER"];
 
 /// Puts the settings of the environment over those of the file.
 pub(super) fn overlay(

@@ -84,8 +84,19 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A text that cannot be empty: an empty one is no way to ask for the default, since a variable
+    /// that was not set looks the same.
+    pub(super) fn filled(&mut self, key: &str) -> Option<String> {
+        let text = self.text_or_empty(key)?;
+        if text.trim().is_empty() {
+            self.fault(key, "is empty", "leave it out for the default".to_owned());
+            return None;
+        }
+        Some(text)
+    }
+
     pub(super) fn path(&mut self, key: &str, default: &str) -> PathBuf {
-        let text = self.text(key).unwrap_or_else(|| default.to_owned());
+        let text = self.filled(key).unwrap_or_else(|| default.to_owned());
         if text.contains('\0') {
             self.fault(key, "a path cannot contain NUL", None);
         }

@@ -125,6 +125,8 @@ pub(super) const KEYS: &[Key] = &[
     key("mi.stream.listen", Kind::List),
     key("mi.stream.mode", Kind::Mode),
     key("http.listen", Kind::List),
+    known("http.root", Kind::Text, &["root", "mi_http_root"], &["mi_http"]),
+    key("http.hosts", Kind::List),
     key("events.ring", Kind::Integer),
     key("events.ring_bytes", Kind::Integer),
     key("events.consumers", Kind::Integer),

@@ -13,6 +13,7 @@ mod fields;
 mod keys;
 mod read;
 mod source;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -23,7 +24,7 @@ use std::time::Duration;
 pub(crate) use address::{DatagramListen, SipListen};
 pub(crate) use example::EXAMPLE;
 pub(crate) use fault::{Fault, Severity};
-pub(crate) use read::{Loaded, defaults, load};
+pub(crate) use read::{Loaded, defaults, examine, load};
 
 /// Where the daemon's FIFO and sockets are if nothing else is said.
 pub(crate) const RUNTIME_DIR: &str = "/run/pua";
@@ -232,6 +233,10 @@ pub(crate) struct Stream {
 pub(crate) struct Http {
     /// Addresses; port 0: the system chooses.
     pub listen: Vec<std::net::SocketAddr>,
+    /// The path that JSON-RPC and XML-RPC are at beside the usual ones, without its first slash.
+    pub root: String,
+    /// Names by which web pages may use it, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Whether the configuration names them: a default that cannot be bound is a warning only.
     pub asked: bool,
 }

@@ -21,10 +21,21 @@ pub(crate) struct Loaded {
 /// # Errors
 /// Everything that is wrong, with the warnings among it.
 pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Faults> {
+    load_with(file, variables())
+}
+
+/// As [`load`], and looks whether the machine has what is named.
+///
+/// # Errors
+/// Everything that is wrong, with the warnings among it.
+pub(crate) fn examine(file: Option<&Path>) -> Result<Loaded, Faults> {
+    read(file, variables(), true)
+}
+
+fn variables() -> impl Iterator<Item = (String, String)> {
     // What is not UTF-8 can be no setting of ours.
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    load_with(file, variables)
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// What holds if nothing is said.
@@ -38,13 +49,28 @@ pub(super) fn load_with(
     file: Option<&Path>,
     variables: impl Iterator<Item = (String, String)>,
 ) -> Result<Loaded, Faults> {
+    read(file, variables, false)
+}
+
+fn read(
+    file: Option<&Path>,
+    variables: impl Iterator<Item = (String, String)>,
+    surroundings: bool,
+) -> Result<Loaded, Faults> {
     let mut faults = Faults::default();
     let mut settings = match file {
         Some(path) => match std::fs::read(path) {
             Ok(bytes) => from_bytes(path, bytes, &mut faults),
             Err(error) => {
                 let place = Place::Whole(path.display().to_string().into());
-                let hint = "`pua config example > pua.toml` writes one to start from".to_owned();
+                let hint = match error.kind() {
+                    std::io::ErrorKind::NotFound => {
+                        "`pua config example > pua.toml` writes one to start from"
+                    }
+                    std::io::ErrorKind::PermissionDenied => "let this user read it, or run as one who may",
+                    _ => "it must be a file with the configuration in TOML",
+                };
+                let hint = hint.to_owned();
                 faults.error(Some(place), "", format!("cannot be read: {error}"), hint);
                 return Err(faults);
             }
@@ -53,6 +79,9 @@ pub(super) fn load_with(
     };
     environment::overlay(&mut settings, variables, &mut faults);
     let config = Check::new(&settings, &mut faults).config(file);
+    if surroundings {
+        Check::new(&settings, &mut faults).surroundings(&config);
+    }
     faults.sort();
     if faults.errors() > 0 {
         return Err(faults);

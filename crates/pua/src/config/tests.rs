@@ -207,8 +207,10 @@ fn parameters_of_the_old_modules_are_taken() {
 #[test]
 fn parameters_of_the_old_modules_are_taken_in_their_tables() {
     let config = good(
-        "[pua_mi]\npresence_server = \"sip:pa\"\n[pua]\nmin_expires = 7\n[mi_fifo]\nfifo_name = \"/x\"\n[mi.datagram]\nsocket_timeout = 1\n",
+        "[pua_mi]\npresence_server = \"sip:pa\"\n[pua]\nmin_expires = 7\n[mi_fifo]\nfifo_name = \"/x\"\n[mi.datagram]\nsocket_timeout = 1\n\
+         [mi_http]\nroot = \"/opensips_mi\"\n",
     );
+    assert_eq!(config.http.unwrap().root, "opensips_mi");
     assert_eq!(config.presence_server.as_deref(), Some("sip:pa"));
     assert_eq!(config.publish.min_expires, 7);
     assert_eq!(config.mi.fifo.unwrap().path, PathBuf::from("/x"));
@@ -268,6 +270,7 @@ fn the_environment_stands_over_the_file() {
             ("PUA_MI__FIFO__PATH", "/run/y"),
             ("PUA_SERVER__ENABLED", "true"),
             ("PUA_CONNECT", "unix:/x"),
+            ("PUA_WATCHER", "sip:w@h"),
             ("PUAX", "1"),
         ],
     )
@@ -290,12 +293,13 @@ fn faults_in_the_environment_name_the_variable() {
             ("PUA_SIP__LISTEN", "udp:x:1"),
             ("PUA_SIP__LISSEN", "udp:x:1"),
             ("PUA_PUBLISH__RATE", "many"),
+            ("PUA_STORE__URL", ""),
         ],
     )
     .unwrap_err();
     let mut told: Vec<String> = told.0.iter().map(brief).collect();
     told.sort();
-    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told.len(), 4, "{told:?}");
     assert!(told[0].contains("environment PUA_PUBLISH__RATE"), "{told:?}");
     assert!(told[1].contains("did you mean `listen`"), "{told:?}");
     assert!(told[2].contains("cannot be listened on"), "{told:?}");
@@ -417,10 +421,20 @@ fn values_that_are_refused() {
         ("sip.listen = 5060", "must be a list"),
         ("sip.advertise = \"sip:x\"", "is a URI"),
         ("sip.advertise = \"2001:db8::1\"", "brackets"),
+        ("store.url = \"\"", "is empty"),
+        ("mi.fifo.path = \" \"", "is empty"),
+        ("mi.fifo.reply_dir = \"\"", "is empty"),
+        ("events.consumers = 0", "0 is not in 1 to"),
+        ("http.root = \"\"", "is empty"),
+        ("http.root = \"/metrics/x\"", "something else"),
+        ("http.root = \"a b\"", "no path"),
+        ("http.hosts = [\"http://h\"]", "no name of a host"),
+        ("http.hosts = [\"h:80\"]", "no name of a host"),
         ("store.url = \"postgres://u:topsecret@h/db\"", "not available"),
         ("mi.fifo.mode = \"0888\"", "no mode"),
         ("mi.fifo.mode = \"0060\"", "keeps the owner out"),
         ("mi.stream.listen = [\"tcp:1.2.3.4:5\"]", "unix:"),
+        ("mi.stream.listen = [\"unix:\"]", "missing | such as \"unix:/run"),
         ("log.level = \"loud\"", "one of: error"),
         ("publish.rate = 1.5", "not a number with a fraction"),
         ("server.realm = \"x\"", "no users"),

@@ -23,7 +23,7 @@ impl Reason {
 
     /// For addresses of listeners, with an example that fits.
     pub(super) fn address(what: String) -> Reason {
-        let hint = if what.contains("unix:") {
+        let hint = if what.contains("unix:") || what.contains("is missing") {
             "such as \"unix:/run/pua/mi.sock\""
         } else if what.contains("udp: or tcp:") {
             "such as \"udp:0.0.0.0:5060\" or \"tcp:[::]:5060\""
@@ -97,6 +97,34 @@ pub(super) fn host_port(text: &str) -> Result<String, Reason> {
     match port {
         Some(port) if port.parse::<u16>().is_err() => Err(bad(format!("`{port}` is no port"))),
         _ => Ok(text.to_owned()),
+    }
+}
+
+/// The path for JSON-RPC and XML-RPC, without its first slash.
+pub(super) fn http_root(text: &str) -> Result<String, Reason> {
+    const EXAMPLE: &str = "such as \"mi\" or \"json/rpc\"";
+    let root = text.trim_matches('/');
+    let first = root.split('/').next().unwrap_or_default();
+    if crate::http::PAGES.contains(&first) {
+        return Err(Reason::new(
+            format!("/{first} is something else already"),
+            EXAMPLE,
+        ));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+    if root.is_empty() || root.contains("//") || !root.chars().all(plain) {
+        return Err(Reason::new(format!("`{text}` is no path"), EXAMPLE));
+    }
+    Ok(root.to_owned())
+}
+
+/// A name that pages may use this machine by.
+pub(super) fn host_name(text: &str) -> Result<String, Reason> {
+    const EXAMPLE: &str = "such as \"pua.example.com\", without scheme and port";
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    match text.strip_suffix('.').unwrap_or(text) {
+        name if !name.is_empty() && name.chars().all(plain) => Ok(name.to_owned()),
+        _ => Err(Reason::new(format!("`{text}` is no name of a host"), EXAMPLE)),
     }
 }
 

@@ -142,6 +142,8 @@ fn configuration(directory: &Path) -> Config {
     });
     config.http = Some(config::Http {
         listen: vec![here],
+        root: "mi".to_owned(),
+        hosts: Vec::new(),
         asked: true,
     });
     config.log.level = LogLevel::Warn;

@@ -79,7 +79,11 @@ impl Daemon {
         let bell = parts.inbox.bell.clone();
         let store = parts.store.begin(
             move || bell.ring(),
-            |now, input| {
+            |now, mut input| {
+                if let Input::Restore(record) = &mut input {
+                    let server = parts.config.presence_server.as_deref();
+                    parts.own_server.forget(record, server);
+                }
                 if let Some(input) = parts.division.restore(now, input) {
                     parts.agent.handle_input(now, input);
                     turn.drain(&mut parts.agent);
@@ -223,6 +227,9 @@ impl Daemon {
         if let Some(fifo) = &mut self.fifo {
             fifo.check(now, self.poll.registry(), false);
         }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.check(now, self.poll.registry(), false);
+        }
         if let Some(ask) = self.asks.pop_front() {
             // One a turn: a page takes a fraction of a millisecond.
             let page = ask.page(&self.holdings());
@@ -331,6 +338,9 @@ impl Daemon {
                 self.events.carriers.hangup();
                 if let Some(fifo) = &mut self.fifo {
                     fifo.check(now, self.poll.registry(), true);
+                }
+                if let Some(datagrams) = &mut self.datagrams {
+                    datagrams.check(now, self.poll.registry(), true);
                 }
                 match (self.hooks.load)() {
                     Ok(config) => self.reload(now, config),

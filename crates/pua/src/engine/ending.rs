@@ -83,14 +83,8 @@ impl Daemon {
         }
     }
 
-    /// Writes what is left, and removes the files that clients find the daemon by.
+    /// Writes what is left; the names that clients find the daemon by go with it.
     pub(super) fn close(self) {
         self.store.close();
-        if let Some(fifo) = self.fifo {
-            fifo.remove();
-        }
-        if let Some(datagrams) = self.datagrams {
-            datagrams.remove();
-        }
     }
 }

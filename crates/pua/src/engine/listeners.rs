@@ -2,9 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pua_core::Transport;
 use tokio::runtime::Runtime;
@@ -12,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{ConfigFault, EngineHandle};
-use crate::config::{Config, SipListen};
+use crate::config::{self, Config, DatagramListen, SipListen};
 use crate::events::Feed;
 use crate::mi::{DatagramError, FifoError};
 use crate::sip::{self, Bound};
+use crate::stream::{Socket, SocketError};
 
 /// Binds SIP listeners; `key` is the configuration's name for them.
 pub(super) fn sip(key: &str, listen: &[SipListen]) -> anyhow::Result<Bound> {
@@ -65,9 +64,12 @@ pub(super) fn fifo_fault(error: FifoError) -> anyhow::Error {
     let configuration = match &error {
         FifoError::NotAFifo(_) | FifoError::NoSuchOwner(_) => true,
         FifoError::InUse(_) => false,
-        FifoError::System { error, .. } => error.kind() == ErrorKind::NotFound,
+        FifoError::System { error, .. } => cannot_pass(error),
     };
     let hint = match &error {
+        FifoError::System { path, error } if error.kind() == ErrorKind::PermissionDenied && path.exists() => {
+            "it is there and somebody else's: remove it, run as its owner, or change mi.fifo.path".to_owned()
+        }
         FifoError::System { path, error } => directory_hint(path, error, "mi.fifo.path"),
         _ => "see mi.fifo in the configuration".to_owned(),
     };
@@ -78,18 +80,41 @@ pub(super) fn datagram_fault(error: DatagramError) -> anyhow::Error {
     let configuration = match &error {
         DatagramError::NotASocket(_) => true,
         DatagramError::InUse(_) => false,
-        DatagramError::System { error, .. } => {
-            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AddrNotAvailable)
-        }
+        DatagramError::System { error, .. } => cannot_pass(error),
     };
     let hint = match &error {
         DatagramError::System {
-            listen: crate::config::DatagramListen::Unix(path),
+            listen: DatagramListen::Unix(path),
             error,
         } => directory_hint(path, error, "mi.datagram.listen"),
         _ => "see mi.datagram in the configuration".to_owned(),
     };
     fault(configuration, error.to_string(), hint)
+}
+
+fn stream_fault(error: SocketError) -> anyhow::Error {
+    let configuration = match &error {
+        SocketError::NotASocket(_) => true,
+        SocketError::InUse(_) => false,
+        SocketError::System { error, .. } => cannot_pass(error),
+    };
+    let hint = match &error {
+        SocketError::System { path, error } => directory_hint(path, error, "mi.stream.listen"),
+        _ => "see mi.stream in the configuration".to_owned(),
+    };
+    fault(configuration, error.to_string(), hint)
+}
+
+/// Whether it stays as it is until somebody changes the configuration, or what it names.
+fn cannot_pass(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::NotADirectory
+            | ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 fn directory_hint(path: &Path, error: &std::io::Error, key: &str) -> String {
@@ -104,8 +129,8 @@ fn directory_hint(path: &Path, error: &std::io::Error, key: &str) -> String {
 /// The listeners of the front-ends that run beside the engine.
 #[derive(Debug, Default)]
 pub(super) struct FrontEnds {
-    http: Vec<std::net::TcpListener>,
-    stream: Vec<(PathBuf, UnixListener)>,
+    http: Vec<(std::net::TcpListener, config::Http)>,
+    stream: Vec<Socket>,
     pub(super) http_addresses: Vec<String>,
     pub(super) stream_addresses: Vec<String>,
 }
@@ -114,7 +139,6 @@ pub(super) struct FrontEnds {
 #[derive(Debug)]
 pub(super) struct Tasks {
     tracker: TaskTracker,
-    files: Vec<PathBuf>,
 }
 
 impl FrontEnds {
@@ -128,7 +152,7 @@ impl FrontEnds {
                     Ok(listener) => {
                         let local = listener.local_addr()?;
                         bound.http_addresses.push(local.to_string());
-                        bound.http.push(listener);
+                        bound.http.push((listener, http.clone()));
                     }
                     Err(error) if !http.asked => {
                         tracing::warn!(%address, %error, "no HTTP: the default address cannot be had");
@@ -144,20 +168,15 @@ impl FrontEnds {
         }
         if let Some(stream) = &config.mi.stream {
             for path in &stream.listen {
-                match bind_stream(path, stream.mode) {
-                    Ok(listener) => {
+                match Socket::open(path, stream.mode) {
+                    Ok(socket) => {
                         bound.stream_addresses.push(format!("unix:{}", path.display()));
-                        bound.stream.push((path.clone(), listener));
+                        bound.stream.push(socket);
                     }
                     Err(error) if !stream.asked => {
                         tracing::warn!(path = %path.display(), %error, "no stream socket: the default one cannot be had");
                     }
-                    Err(error) => {
-                        let missing = error.kind() == ErrorKind::NotFound;
-                        let what = format!("cannot listen on unix:{}: {error}", path.display());
-                        let hint = directory_hint(path, &error, "mi.stream.listen");
-                        return Err(fault(missing, what, hint));
-                    }
+                    Err(error) => return Err(stream_fault(error)),
                 }
             }
         }
@@ -174,17 +193,15 @@ impl FrontEnds {
     ) -> anyhow::Result<Tasks> {
         let tracker = TaskTracker::new();
         let inside = runtime.handle();
-        for listener in self.http {
-            let serve = crate::http::serve(listener, engine.clone(), feed.clone(), stop.clone());
+        for (listener, settings) in self.http {
+            let serve = crate::http::serve(listener, settings, engine.clone(), feed.clone(), stop.clone());
             tracker.spawn_on(serve, inside);
         }
-        let mut files = Vec::new();
-        for (path, listener) in self.stream {
-            let serve = crate::stream::serve(listener, engine.clone(), feed.clone(), stop.clone());
+        for socket in self.stream {
+            let serve = crate::stream::serve(socket, engine.clone(), feed.clone(), stop.clone());
             tracker.spawn_on(serve, inside);
-            files.push(path);
         }
-        Ok(Tasks { tracker, files })
+        Ok(Tasks { tracker })
     }
 }
 
@@ -194,11 +211,8 @@ impl Tasks {
         &self.tracker
     }
 
-    /// Waits until every front-end has ended, and removes their sockets' names.
+    /// Waits until every front-end has ended.
     pub(super) async fn finished(&self) {
-        for path in &self.files {
-            let _ = std::fs::remove_file(path);
-        }
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -206,30 +220,6 @@ impl Tasks {
 
 fn bind_http(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-fn bind_stream(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
-    if let Ok(metadata) = std::fs::symlink_metadata(path) {
-        if !metadata.file_type().is_socket() {
-            return Err(std::io::Error::other("exists and is not a socket"));
-        }
-        match std::os::unix::net::UnixStream::connect(path) {
-            // Left behind by a process that is gone.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            _ => {
-                return Err(std::io::Error::new(
-                    ErrorKind::AddrInUse,
-                    "another process listens there",
-                ));
-            }
-        }
-    }
-    crate::mi::make_directory_of(path);
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -10,6 +10,7 @@ use super::store::Closed;
 use crate::carriers::Outlet;
 use crate::config::Config;
 use crate::mi::{Datagrams, Fifo, ReplyFifos};
+use crate::server::OwnServer;
 use crate::sip::{Resolver, SipIo};
 
 /// What [`Daemon`](super::daemon::Daemon) is made of; the rest begins empty.
@@ -29,4 +30,5 @@ pub(super) struct Parts {
     pub(super) front_stop: tokio_util::sync::CancellationToken,
     pub(super) events: Outlet,
     pub(super) store: Closed,
+    pub(super) own_server: OwnServer,
 }

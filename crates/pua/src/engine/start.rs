@@ -19,7 +19,7 @@ use super::{Hooks, Ready, settings, signals, store};
 use crate::config::Config;
 use crate::events;
 use crate::mi::{self, Datagrams, Fifo, ReplyFifos};
-use crate::server::PresenceServer;
+use crate::server::{OwnServer, PresenceServer};
 use crate::sip::{Families, Resolver, SipIo};
 
 /// How long the front-ends may take to hand out their last answers.
@@ -76,7 +76,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     }
     let mut datagrams = None;
     if let Some(settings) = &config.mi.datagram {
-        let open = Datagrams::open(settings, poll.registry()).map_err(listeners::datagram_fault)?;
+        let open = Datagrams::open(now, settings, poll.registry()).map_err(listeners::datagram_fault)?;
         ready.mi_datagram = open.addresses().iter().map(ToString::to_string).collect();
         datagrams = Some(open);
     }
@@ -92,8 +92,10 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let server = server
         .map(|bound| PresenceServer::start(&config, bound, seed()?))
         .transpose()?;
+    let mut own_server = OwnServer::default();
     if let Some(server) = &server {
         ready.server = listeners::spell(server.addresses());
+        own_server = OwnServer::new(server.addresses());
     }
 
     let front_stop = CancellationToken::new();
@@ -126,11 +128,20 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         front_stop: front_stop.clone(),
         events: crate::carriers::Outlet { inlet, carriers },
         store,
+        own_server,
     })?;
     let file = ready_file
         .map(|path| ReadyFile::write(&path, &ready))
         .transpose()?;
-    tracing::info!(sip = ?ready.sip, fifo = ready.mi_fifo, datagram = ?ready.mi_datagram, http = ?ready.http, "serving");
+    tracing::info!(
+        sip = ?ready.sip,
+        fifo = ready.mi_fifo,
+        datagram = ?ready.mi_datagram,
+        stream = ?ready.mi_stream,
+        http = ?ready.http,
+        server = ?ready.server,
+        "serving"
+    );
     if let Some(on_ready) = on_ready {
         on_ready(&ready, handle.clone());
     }

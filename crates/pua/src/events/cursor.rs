@@ -14,6 +14,11 @@ impl Epoch {
         Epoch(u64::try_from(at.as_microsecond()).unwrap_or_default())
     }
 
+    /// One that is not this.
+    pub(super) const fn earlier(self) -> Epoch {
+        Epoch(self.0.wrapping_sub(1))
+    }
+
     /// The life with this number in the store.
     pub(crate) const fn stored(life: u64) -> Epoch {
         Epoch(life)

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::consumer::{Consumer, Start};
-use super::cursor::{Epoch, Life};
+use super::cursor::{Cursor, Epoch, Life};
 use super::entry::Entry;
 use super::filter::Filter;
 use super::ring::{Ring, Writer};
@@ -199,6 +199,13 @@ impl Feed {
             }
             Err(_) => Err(TooManyConsumers(most)),
         }
+    }
+
+    /// The end of what earlier lives have told, for those who have heard them and keep no cursor of
+    /// their own; `None`: there were none, or nothing is known of them.
+    pub(crate) fn earlier(&self) -> Option<Cursor> {
+        let (epoch, number) = (self.shared.epoch.earlier(), self.shared.before);
+        (number > 0).then_some(Cursor { epoch, number })
     }
 
     /// Asks the engine.

@@ -68,5 +68,5 @@ pub(crate) use consumer::{Consumer, Item, Start};
 pub(crate) use cursor::{Cursor, Epoch, Life};
 pub(crate) use feed::{Bounds, Feed, Inlet, stream};
 pub(crate) use filter::{Filter, Kind};
-pub(crate) use request::{BadRequest, Request, cursor};
+pub(crate) use request::{BadRequest, Request, cursor, names_a_package, names_somebody};
 pub(crate) use snapshot::Ask;

@@ -101,11 +101,13 @@ impl Reading {
         let value = value.trim();
         let filter = std::mem::take(&mut self.request.filter);
         self.request.filter = match name {
-            "presentity" | "presentity_uri" => filter.presentity(text(name, value)?),
-            "watcher" | "watcher_uri" => filter.watcher(text(name, value)?),
+            "presentity" | "presentity_uri" => filter.presentity(uri(name, value)?),
+            "watcher" | "watcher_uri" => filter.watcher(uri(name, value)?),
             "package" | "event_package" => {
                 let mut packages = value.split(',').map(str::trim);
-                packages.try_fold(filter, |filter, package| Ok(filter.package(text(name, package)?)))?
+                packages.try_fold(filter, |filter, package| {
+                    Ok(filter.package(self::package(name, package)?))
+                })?
             }
             "kind" | "type" => {
                 let mut kinds = value.split(',').map(str::trim);
@@ -154,6 +156,39 @@ fn text<'a>(name: &str, value: &'a str) -> Result<&'a str, BadRequest> {
         "" => Err(BadRequest(format!("{name}: is empty"))),
         value => Ok(value),
     }
+}
+
+fn uri<'a>(name: &str, value: &'a str) -> Result<&'a str, BadRequest> {
+    match names_somebody(text(name, value)?) {
+        true => Ok(value),
+        false => Err(BadRequest(format!(
+            "{name}: {value:?} is no URI such as sip:alice@example.com"
+        ))),
+    }
+}
+
+fn package<'a>(name: &str, value: &'a str) -> Result<&'a str, BadRequest> {
+    match names_a_package(text(name, value)?) {
+        true => Ok(value),
+        false => Err(BadRequest(format!(
+            "{name}: {value:?} is no event package such as presence"
+        ))),
+    }
+}
+
+/// Whether a text can be that of a presentity or a watcher: any URI, since members of lists have
+/// others than SIP's too. What is none would fit nothing, and nobody would know why.
+pub(crate) fn names_somebody(text: &str) -> bool {
+    sip_wire::Uri::parse(text).is_ok()
+}
+
+/// Whether a text can be an event package's: a name with or without parameters (RFC 6665 §8.2.1).
+pub(crate) fn names_a_package(text: &str) -> bool {
+    text.split(';').all(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, "x"));
+        let is_token = |text: &str| sip_wire::grammar::is_token(text.trim().as_bytes());
+        is_token(name) && is_token(value)
+    })
 }
 
 fn switch(name: &str, value: &str) -> Result<bool, BadRequest> {
@@ -213,6 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn whatever_an_event_may_be_about_can_be_asked_for() {
+        for uri in ["sip:a@h", "sips:a@h:5061", "pres:a@h", "tel:+1", "SIP:a@h;x=y"] {
+            assert!(names_somebody(uri), "{uri}");
+        }
+        for package in [
+            "presence",
+            "presence.winfo",
+            "dialog;sla",
+            "x;a=b",
+            "Dialog ; sla",
+        ] {
+            assert!(names_a_package(package), "{package}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (query, named) in [
             ("colour=red", "colour"),
@@ -222,6 +273,11 @@ mod tests {
             ("cursor=x", "cursor"),
             ("presentity=", "presentity"),
             ("package=presence,,dialog", "package"),
+            ("presentity=bad", "bad"),
+            ("presentity=sip:a%20b@h", "presentity"),
+            ("watcher=%3Csip:a@h%3E", "watcher"),
+            ("package=pre%20sence", "pre sence"),
+            ("package=presence,", "package"),
         ] {
             let error = Request::from_query(query).unwrap_err().to_string();
             assert!(error.contains(named), "{query}: {error}");

@@ -33,8 +33,13 @@ pub(crate) fn bounds(events: usize) -> Bounds {
 impl TestFeed {
     /// On this runtime.
     pub(crate) fn on(runtime: &Handle, bounds: Bounds) -> TestFeed {
+        TestFeed::in_life(runtime, bounds, Life::only())
+    }
+
+    /// In a life that may have had others before it.
+    pub(crate) fn in_life(runtime: &Handle, bounds: Bounds, life: Life) -> TestFeed {
         let (sender, asks) = channel();
-        let (inlet, feed) = stream(bounds, Life::only(), runtime, move |ask| {
+        let (inlet, feed) = stream(bounds, life, runtime, move |ask| {
             let _ = sender.send(ask);
         });
         TestFeed {

@@ -21,21 +21,22 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
-use super::rpc::is_foreign_page;
 use crate::events::{BadRequest, Consumer, Cursor, Item, Request, cursor};
 
 /// How long nothing may be sent: what stands between may close idle connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Bytes written at once when there are many events.
 const CHUNK: usize = 32 * 1024;
+/// How long the end of a WebSocket may take.
+const CLOSING: Duration = Duration::from_secs(1);
 /// Bytes of a WebSocket client's message; none is expected.
 const CLIENT_MESSAGE: usize = 4096;
 
 /// Attaches a consumer and streams to it until the client goes or the daemon ends.
 pub(super) async fn handle(State(shared): State<Shared>, request: axum::extract::Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    if is_foreign_page(&parts.headers) {
-        return fault(StatusCode::FORBIDDEN, "not from the page of another site");
+    if let Some(why) = shared.names.refusal(&parts.headers) {
+        return fault(StatusCode::FORBIDDEN, &why);
     }
     let wanted = match wanted(&parts) {
         Ok(wanted) => wanted,
@@ -178,7 +179,7 @@ async fn web_socket(mut socket: WebSocket, mut consumer: Consumer, raw: bool) {
                         let reason = Utf8Bytes::from_static("the daemon stops");
                         let close = CloseFrame { code: close_code::AWAY, reason };
                         let _ = socket.send(Message::Close(Some(close))).await;
-                        return;
+                        return closing(socket).await;
                     }
                 };
                 if sent.is_err() {
@@ -187,7 +188,8 @@ async fn web_socket(mut socket: WebSocket, mut consumer: Consumer, raw: bool) {
                 idle = Instant::now() + KEEP_ALIVE;
             }
             message = socket.recv() => match message {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Message::Close(_))) => return closing(socket).await,
+                Some(Err(_)) | None => return,
                 Some(Ok(_)) => {}
             },
             () = tokio::time::sleep_until(idle) => {
@@ -198,6 +200,13 @@ async fn web_socket(mut socket: WebSocket, mut consumer: Consumer, raw: bool) {
             }
         }
     }
+}
+
+/// The closing handshake (RFC 6455 §5.5.1, §7.1.1): reading on sends the Close that answers the
+/// client's, or waits for the one that answers ours.
+async fn closing(mut socket: WebSocket) {
+    let over = async { while let Some(Ok(_)) = socket.recv().await {} };
+    let _ = tokio::time::timeout(CLOSING, over).await;
 }
 
 /// Sends an event, and those that are there already with it.

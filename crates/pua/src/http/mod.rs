@@ -1,5 +1,6 @@
-//! The HTTP listener: JSON-RPC and XML-RPC on `/mi`, `/RPC`, `/RPC2` and `/jsonrpc`, the stream of
-//! events on `/v1/events`, health, metrics, and a page that says what runs here.
+//! The HTTP listener: JSON-RPC and XML-RPC on `/mi`, `/RPC`, `/RPC2` and `/jsonrpc`, and by POST to
+//! any path that is nothing else, as Kamailio's clients do; the stream of events on `/v1/events`,
+//! health, metrics, and a page that says what runs here.
 //!
 //! Slow and idle clients are bounded: 30 s for the head of a request (the next one of a kept
 //! connection too), 30 s for its body, 1 MiB, a minute without reading its answer, 1024
@@ -7,6 +8,7 @@
 
 mod events;
 mod metrics;
+mod origin;
 mod pages;
 mod rpc;
 #[cfg(test)]
@@ -25,6 +27,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::origin::Names;
+use crate::config;
 use crate::engine::{ClientKey, EngineHandle};
 use crate::events::Feed;
 
@@ -40,6 +44,7 @@ const CONNECTIONS: usize = 1024;
 /// Serves one listener until `stop` is cancelled; then answers what is under way and returns.
 pub(crate) async fn serve(
     listener: std::net::TcpListener,
+    settings: config::Http,
     engine: EngineHandle,
     feed: Feed,
     stop: CancellationToken,
@@ -52,11 +57,13 @@ pub(crate) async fn serve(
         }
     };
     let upgraded = TaskTracker::new();
-    let router = router(Shared {
+    let shared = Shared {
         engine,
         feed,
+        names: Names::new(&settings.hosts),
         upgraded: upgraded.clone(),
-    });
+    };
+    let router = router(shared, &settings.root);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -84,24 +91,30 @@ pub(crate) async fn serve(
 struct Shared {
     engine: EngineHandle,
     feed: Feed,
+    names: Names,
     /// Connections that speak no HTTP any more.
     upgraded: TaskTracker,
 }
 
-fn router(shared: Shared) -> Router {
-    let rpc = any(rpc::handle);
-    Router::new()
-        .route("/mi", rpc.clone())
-        .route("/RPC", rpc.clone())
-        .route("/RPC2", rpc.clone())
-        .route("/jsonrpc", rpc)
+/// Where requests are sent, whatever the configuration names beside.
+pub(crate) const RPC: [&str; 4] = ["mi", "RPC", "RPC2", "jsonrpc"];
+/// Where something else is, and below it.
+pub(crate) const PAGES: [&str; 4] = ["v1", "metrics", "healthz", "readyz"];
+
+/// `root` is none of [`PAGES`].
+fn router(shared: Shared, root: &str) -> Router {
+    let mut router = Router::new()
         .route("/v1/events", get(events::handle))
         .route("/metrics", get(metrics::handle))
         .route("/healthz", get(pages::health))
         .route("/readyz", get(pages::ready))
-        .route("/", get(pages::front))
-        .fallback(pages::not_found)
-        .with_state(shared)
+        .route("/", get(pages::front).post(rpc::handle))
+        .fallback(rpc::elsewhere);
+    let own = (!RPC.contains(&root)).then_some(root);
+    for path in RPC.into_iter().chain(own) {
+        router = router.route(&format!("/{path}"), any(rpc::handle));
+    }
+    router.with_state(shared)
 }
 
 /// Who asks, for the handlers.

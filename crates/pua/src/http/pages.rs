@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
@@ -22,7 +22,7 @@ const FRONT: &str = concat!(
     r#"</h1>
 <p>A presence user agent: it publishes SIP event state on behalf of programs that speak no SIP, and keeps it published.</p>
 <ul>
-<li><code>POST /mi</code>, <code>/RPC</code>, <code>/jsonrpc</code>: commands as JSON-RPC 2.0</li>
+<li><code>POST /mi</code>, <code>/RPC</code>, <code>/RPC2</code>, <code>/jsonrpc</code>: commands as JSON-RPC 2.0 or XML-RPC</li>
 <li><a href="/metrics">/metrics</a>: statistics for Prometheus</li>
 <li><a href="/v1/events">/v1/events</a>: what happens, as Server-Sent Events or over a WebSocket</li>
 <li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>: whether it lives, whether it serves</li>
@@ -69,10 +69,7 @@ pub(super) async fn ready(State(shared): State<Shared>) -> Response {
 }
 
 /// Everything else.
-pub(super) async fn not_found(uri: Uri) -> Response {
-    let hint = match uri.path() {
-        "/RPC2" => "XML-RPC is not available in this version; JSON-RPC is at /RPC\n",
-        _ => "nothing here; JSON-RPC is at /mi\n",
-    };
+pub(super) fn not_found() -> Response {
+    let hint = "nothing here; POST JSON-RPC or XML-RPC documents to /mi\n";
     (StatusCode::NOT_FOUND, hint).into_response()
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pua_mi::Via;
 
-use super::{BODY, SLOW, Shared, client_key};
+use super::{BODY, PAGES, SLOW, Shared, client_key, pages};
 use crate::ask::ask;
 
 /// Bytes and time spent on the rest of a body that is too large.
@@ -29,8 +29,8 @@ pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Re
         )
             .into_response();
     }
-    if is_foreign_page(request.headers()) {
-        return (StatusCode::FORBIDDEN, "not from the page of another site\n").into_response();
+    if let Some(why) = shared.names.refusal(request.headers()) {
+        return (StatusCode::FORBIDDEN, format!("{why}\n")).into_response();
     }
     let client = client_key(&request);
     let payload = match tokio::time::timeout(SLOW, body(request.into_body())).await {
@@ -47,6 +47,16 @@ pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Re
             ([(header::CONTENT_TYPE, kind)], Body::from(answer)).into_response()
         }
         None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+/// A path that is nothing else's: Kamailio's clients POST to whatever path they were given.
+pub(super) async fn elsewhere(state: State<Shared>, request: Request) -> Response {
+    let first = request.uri().path().trim_start_matches('/').split('/').next();
+    let is_page = first.is_some_and(|first| PAGES.contains(&first));
+    match request.method() == Method::POST && !is_page {
+        true => handle(state, request).await,
+        false => pages::not_found(),
     }
 }
 
@@ -86,18 +96,4 @@ async fn drain(body: &mut Body) {
 fn refuse(status: StatusCode) -> Response {
     let words = format!("{status}\n");
     (status, [(header::CONNECTION, "close")], words).into_response()
-}
-
-/// A browser tells whose page sends a request. Nobody is asked for a password here, so the page of
-/// a stranger in the operator's browser must not publish.
-pub(super) fn is_foreign_page(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return false;
-    };
-    let host = headers.get(header::HOST).map_or(&b""[..], |h| h.as_bytes());
-    let origin = origin.as_bytes();
-    let own = origin
-        .strip_prefix(b"http://")
-        .or_else(|| origin.strip_prefix(b"https://"));
-    own.is_none_or(|own| own != host)
 }

@@ -11,6 +11,8 @@ use crate::engine::fake::Fake;
 use crate::events::test_feed::{TestFeed, bounds, state};
 use crate::events::{Filter, Start};
 
+mod paths;
+
 /// A served listener, stopped at the end.
 struct Served {
     address: SocketAddr,
@@ -22,6 +24,16 @@ struct Served {
 
 impl Served {
     fn new(answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> Served {
+        let settings = config::Http {
+            listen: Vec::new(),
+            root: "mi".to_owned(),
+            hosts: vec!["h".to_owned()],
+            asked: true,
+        };
+        Served::with(settings, answer)
+    }
+
+    fn with(settings: config::Http, answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> Served {
         let engine = Fake::start(answer);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -34,7 +46,7 @@ impl Served {
             .unwrap();
         let events = TestFeed::on(runtime.handle(), bounds(64));
         let feed = events.feed.clone();
-        runtime.spawn(serve(listener, engine.handle(), feed, stop.clone()));
+        runtime.spawn(serve(listener, settings, engine.handle(), feed, stop.clone()));
         Served {
             address,
             stop,
@@ -357,9 +369,8 @@ fn frame(reader: &mut impl Read) -> (u8, Vec<u8>) {
     (head[0], payload)
 }
 
-#[test]
-fn events_over_a_web_socket() {
-    let mut served = Served::new(echo);
+/// A WebSocket behind its handshake.
+fn web_socket(served: &Served) -> (TcpStream, BufReader<TcpStream>) {
     let mut stream = served.connect();
     write!(
         stream,
@@ -374,6 +385,24 @@ fn events_over_a_web_socket() {
         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     );
     while !line(&mut reader, "").is_empty() {}
+    (stream, reader)
+}
+
+/// RFC 6455 §5.5.1.
+#[test]
+fn a_close_of_the_client_is_answered() {
+    let served = Served::new(echo);
+    let (mut stream, mut reader) = web_socket(&served);
+    assert_eq!(frame(&mut reader).0, 0x81);
+    stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
+    assert_eq!(frame(&mut reader), (0x88, 1000_u16.to_be_bytes().to_vec()));
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn events_over_a_web_socket() {
+    let mut served = Served::new(echo);
+    let (mut stream, mut reader) = web_socket(&served);
     let text = |(kind, payload): (u8, Vec<u8>)| -> Value {
         assert_eq!(kind, 0x81);
         serde_json::from_slice(&payload).unwrap()

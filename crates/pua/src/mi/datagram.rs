@@ -2,10 +2,10 @@
 //! the request came in by, so that clients that have connected their socket get it as well.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use super::TOKEN_DATAGRAM;
 use super::backlog::{Backlog, Client};
+use super::name::{CHECK, Name, Taken, make_room};
 use crate::config::{self, DatagramListen};
 use crate::sip::{UdpPort, udp_socket};
 
@@ -59,9 +60,9 @@ pub(crate) enum Origin {
 
 enum Port {
     Unix {
+        // Removed before the socket is closed.
+        name: Name,
         socket: UnixDatagram,
-        path: PathBuf,
-        identity: (u64, u64),
         readable: bool,
     },
     Udp(Box<UdpPort>),
@@ -75,6 +76,10 @@ pub(crate) struct Datagrams {
     outbox: VecDeque<(Client, Vec<u8>)>,
     outgoing: MultiHeaders<UnixAddr>,
     backlog: Backlog,
+    /// Permissions of UNIX sockets.
+    mode: u32,
+    /// When the names are to be checked.
+    check_at: Instant,
     pub(crate) sent: u64,
     pub(crate) dropped: u64,
 }
@@ -84,7 +89,11 @@ impl Datagrams {
     ///
     /// # Errors
     /// The first that cannot be had.
-    pub(crate) fn open(settings: &config::Datagram, registry: &Registry) -> Result<Datagrams, DatagramError> {
+    pub(crate) fn open(
+        now: Instant,
+        settings: &config::Datagram,
+        registry: &Registry,
+    ) -> Result<Datagrams, DatagramError> {
         let mut ports = Vec::new();
         for (at, listen) in settings.listen.iter().enumerate() {
             let fault = |error| DatagramError::System {
@@ -94,7 +103,7 @@ impl Datagrams {
             let token = Token(TOKEN_DATAGRAM + at);
             match listen {
                 DatagramListen::Unix(path) => {
-                    ports.push(unix_port(path, settings.mode, registry, token, fault)?);
+                    ports.push(unix_port(path, settings.mode, registry, token)?);
                 }
                 DatagramListen::Udp(address) => {
                     let socket = udp_socket(*address).map_err(fault)?;
@@ -109,6 +118,8 @@ impl Datagrams {
             outbox: VecDeque::new(),
             outgoing: MultiHeaders::preallocate(BATCH, None),
             backlog: Backlog::new(settings.socket_timeout),
+            mode: settings.mode,
+            check_at: now + CHECK,
             sent: 0,
             dropped: 0,
         })
@@ -119,7 +130,7 @@ impl Datagrams {
         self.ports
             .iter()
             .map(|port| match port {
-                Port::Unix { path, .. } => DatagramListen::Unix(path.clone()),
+                Port::Unix { name, .. } => DatagramListen::Unix(name.path().to_owned()),
                 Port::Udp(port) => DatagramListen::Udp(port.local),
             })
             .collect()
@@ -313,13 +324,35 @@ impl Datagrams {
         self.outbox.len() + self.backlog.len()
     }
 
-    /// Removes the names of the UNIX sockets that still lead to them.
-    pub(crate) fn remove(self) {
-        for port in self.ports {
-            if let Port::Unix { path, identity, .. } = port
-                && identity_of(&path).is_some_and(|now| now == identity)
-            {
-                let _ = std::fs::remove_file(path);
+    /// Makes UNIX sockets again whose names are gone or lead elsewhere; at once with `force`
+    /// (SIGHUP).
+    pub(crate) fn check(&mut self, now: Instant, registry: &Registry, force: bool) {
+        if now < self.check_at && !force {
+            return;
+        }
+        self.check_at = now + CHECK;
+        for (at, port) in self.ports.iter_mut().enumerate() {
+            let Port::Unix { name, socket, .. } = port else {
+                continue;
+            };
+            if name.is_good() {
+                continue;
+            }
+            let path = name.path().to_owned();
+            let _ = registry.deregister(socket);
+            match unix_port(&path, self.mode, registry, Token(TOKEN_DATAGRAM + at)) {
+                Ok(made) => {
+                    tracing::warn!(path = %path.display(), "a datagram socket was removed; made it again");
+                    *port = made;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a datagram socket was removed and cannot be made again");
+                    // Clients that are connected to it go on.
+                    let token = Token(TOKEN_DATAGRAM + at);
+                    if let Err(error) = registry.register(socket, token, Interest::READABLE) {
+                        tracing::error!(%error, "a datagram socket cannot be polled");
+                    }
+                }
             }
         }
     }
@@ -330,47 +363,30 @@ fn is_full(error: Errno) -> bool {
     matches!(error, Errno::EAGAIN | Errno::ENOBUFS | Errno::EINTR)
 }
 
-fn unix_port(
-    path: &Path,
-    mode: u32,
-    registry: &Registry,
-    token: Token,
-    fault: impl Fn(io::Error) -> DatagramError,
-) -> Result<Port, DatagramError> {
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(DatagramError::NotASocket(path.to_owned()));
-        }
-        Ok(_) => {
-            let probe = std::os::unix::net::UnixDatagram::unbound().map_err(&fault)?;
-            match probe.connect(path) {
-                // Left behind by a process that is gone.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path).map_err(&fault)?;
-                }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                _ => return Err(DatagramError::InUse(path.to_owned())),
-            }
-        }
-        Err(_) => super::make_directory_of(path),
-    }
-    let socket = std::os::unix::net::UnixDatagram::bind(path).map_err(&fault)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(&fault)?;
-    socket.set_nonblocking(true).map_err(&fault)?;
+fn unix_port(path: &Path, mode: u32, registry: &Registry, token: Token) -> Result<Port, DatagramError> {
+    let fault = |error| DatagramError::System {
+        listen: DatagramListen::Unix(path.to_owned()),
+        error,
+    };
+    let probe = std::os::unix::net::UnixDatagram::unbound().map_err(fault)?;
+    make_room(path, || probe.connect(path)).map_err(|taken| match taken {
+        Taken::NotASocket => DatagramError::NotASocket(path.to_owned()),
+        Taken::InUse => DatagramError::InUse(path.to_owned()),
+        Taken::System(error) => fault(error),
+    })?;
+    let socket = std::os::unix::net::UnixDatagram::bind(path).map_err(fault)?;
+    let name = Name::of(path);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)?;
+    socket.set_nonblocking(true).map_err(fault)?;
     let mut socket = UnixDatagram::from_std(socket);
     registry
         .register(&mut socket, token, Interest::READABLE)
-        .map_err(&fault)?;
+        .map_err(fault)?;
     Ok(Port::Unix {
+        name,
         socket,
-        identity: identity_of(path).unwrap_or_default(),
-        path: path.to_owned(),
         readable: true,
     })
-}
-
-fn identity_of(path: &Path) -> Option<(u64, u64)> {
-    std::fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino()))
 }
 
 #[cfg(test)]

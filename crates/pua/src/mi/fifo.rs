@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Group, Uid, User};
 use pua_mi::{FifoFramer, FifoRequest};
 
+use super::name::{CHECK, Name};
 use crate::config;
 
-/// How often it is checked whether the name still leads to the FIFO that is read.
-pub(crate) const CHECK: Duration = Duration::from_secs(30);
 /// How long after the last writer has gone an incomplete request is waited for: a script may write
 /// its lines one by one, opening the FIFO for each.
 const GRACE: Duration = Duration::from_secs(1);
@@ -36,7 +35,7 @@ pub(crate) enum FifoError {
     #[error("{0} is read by another process: stop it, or set mi.fifo.path to another name")]
     InUse(PathBuf),
     /// No such user or group.
-    #[error("mi.fifo: there is no {0} on this system")]
+    #[error("there is no {0} on this system")]
     NoSuchOwner(String),
     /// The system's reason.
     #[error("cannot make the FIFO {path}: {error}")]
@@ -52,8 +51,9 @@ pub(crate) enum FifoError {
 pub(crate) struct Fifo {
     settings: config::Fifo,
     token: Token,
+    // Removed before the file is closed: whoever finds the name has a reader.
+    name: Name,
     file: File,
-    identity: (u64, u64),
     framer: FifoFramer,
     buffer: Box<[u8]>,
     readable: bool,
@@ -79,11 +79,11 @@ impl Fifo {
         if has_reader(&settings) {
             return Err(FifoError::InUse(settings.path));
         }
-        let (file, identity) = make(&settings)?;
+        let (file, name) = make(&settings)?;
         let fifo = Fifo {
             token,
+            name,
             file,
-            identity,
             framer: FifoFramer::new(REQUEST),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             readable: true,
@@ -167,18 +167,16 @@ impl Fifo {
             return;
         }
         self.check_at = now + CHECK;
-        let path = &self.settings.path;
-        if let Ok(metadata) = std::fs::symlink_metadata(path)
-            && (metadata.dev(), metadata.ino()) == self.identity
-        {
+        if self.name.is_good() {
             return;
         }
+        let path = &self.settings.path;
         match make(&self.settings) {
-            Ok((file, identity)) => {
+            Ok((file, name)) => {
                 tracing::warn!(path = %path.display(), "the FIFO was removed; made it again");
                 let _ = registry.deregister(&mut SourceFd(&self.file.as_raw_fd()));
+                self.name = name;
                 self.file = file;
-                self.identity = identity;
                 self.framer = FifoFramer::new(REQUEST);
                 self.readable = true;
                 if let Err(error) = self.register(registry) {
@@ -189,13 +187,14 @@ impl Fifo {
         }
     }
 
-    /// Removes the FIFO if its name still leads to it.
-    pub(crate) fn remove(self) {
-        if let Ok(metadata) = std::fs::symlink_metadata(&self.settings.path)
-            && (metadata.dev(), metadata.ino()) == self.identity
-        {
-            let _ = std::fs::remove_file(&self.settings.path);
-        }
+    /// Who shall own it.
+    ///
+    /// # Errors
+    /// [`FifoError::NoSuchOwner`].
+    pub(crate) fn owner(settings: &config::Fifo) -> Result<(Option<Uid>, Option<Gid>), FifoError> {
+        let user = settings.user.as_deref().map(user_id).transpose()?;
+        let group = settings.group.as_deref().map(group_id).transpose()?;
+        Ok((user, group))
     }
 }
 
@@ -211,8 +210,9 @@ fn has_reader(settings: &config::Fifo) -> bool {
             .is_ok()
 }
 
-fn make(settings: &config::Fifo) -> Result<(File, (u64, u64)), FifoError> {
+fn make(settings: &config::Fifo) -> Result<(File, Name), FifoError> {
     let path = &settings.path;
+    let mut made = None;
     let system = |error: io::Error| FifoError::System {
         path: path.clone(),
         error,
@@ -226,6 +226,7 @@ fn make(settings: &config::Fifo) -> Result<(File, (u64, u64)), FifoError> {
             super::make_directory_of(path);
             // Nobody but us until owner, group and mode are set.
             nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|e| system(e.into()))?;
+            made = Some(Name::of(path));
         }
         Err(error) => return Err(system(error)),
     }
@@ -238,13 +239,12 @@ fn make(settings: &config::Fifo) -> Result<(File, (u64, u64)), FifoError> {
     if !metadata.file_type().is_fifo() {
         return Err(FifoError::NotAFifo(path.clone()));
     }
-    let user = settings.user.as_deref().map(user_id).transpose()?;
-    let group = settings.group.as_deref().map(group_id).transpose()?;
+    let (user, group) = Fifo::owner(settings)?;
     if user.is_some() || group.is_some() {
         nix::unistd::fchown(&file, user, group).map_err(|e| system(e.into()))?;
     }
     nix::sys::stat::fchmod(&file, Mode::from_bits_truncate(settings.mode)).map_err(|e| system(e.into()))?;
-    Ok((file, (metadata.dev(), metadata.ino())))
+    Ok((file, made.unwrap_or_else(|| Name::of(path))))
 }
 
 fn user_id(name: &str) -> Result<Uid, FifoError> {

@@ -6,6 +6,7 @@ mod datagram;
 mod dispatch;
 mod fifo;
 mod list;
+mod name;
 mod reply_fifo;
 mod subscriptions;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub(crate) use datagram::{DatagramError, Datagrams};
 pub(crate) use dispatch::{Desk, Order, Outgoing, ReplyTo, stopping};
 pub(crate) use fifo::{Fifo, FifoError};
 pub(crate) use list::{list, show, watch_elsewhere};
+pub(crate) use name::{CHECK, Name, Taken, make_room};
 pub(crate) use reply_fifo::ReplyFifos;
 pub(crate) use subscriptions::{state, subscriptions};
 pub(crate) use translate::{Clock, is_durable};

@@ -1,6 +1,8 @@
 //! The embedded presence server: sockets round the sans-IO event state compositor, on a thread of
 //! its own, so that its work is never the user agent's.
 
+mod own;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,7 @@ use mio::{Events, Poll, Token, Waker};
 use pua_core::{Timers, Transmit, Transport};
 use pua_server::{Auth, Input, Lifetimes, Output, Server};
 
+pub(crate) use self::own::OwnServer;
 use crate::clock;
 use crate::config::Config;
 use crate::sip::{Bound, SipIo};

@@ -30,8 +30,7 @@ impl Served {
         let engine = Fake::start(answer);
         let path = std::env::temp_dir().join(format!("pua-stream-{}-{name}", std::process::id()));
         let _ = std::fs::remove_file(&path);
-        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let socket = Socket::open(&path, 0o600).unwrap();
         let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -40,7 +39,7 @@ impl Served {
             .unwrap();
         let events = TestFeed::on(runtime.handle(), bounds(64));
         let feed = events.feed.clone();
-        runtime.spawn(serve(listener, engine.handle(), feed, stop.clone()));
+        runtime.spawn(serve(socket, engine.handle(), feed, stop.clone()));
         Served {
             path,
             stop,

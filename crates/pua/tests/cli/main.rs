@@ -3,6 +3,7 @@
 
 mod doc;
 mod fake;
+mod limits;
 mod subscriptions;
 
 use std::io::{BufRead, BufReader, Write};
@@ -477,6 +478,32 @@ fn configuration_is_checked_and_shown() {
     let checked = pua(&["config", "check", "--config", path]);
     assert_eq!(code(&checked), 0, "{}{}", out(&checked), err(&checked));
     assert!(out(&checked).starts_with("ok\n"), "{}", out(&checked));
+    assert!(
+        out(&checked)
+            .contains("pua.db in the daemon's working directory (commit: answers wait for the disk)")
+    );
+
+    let here = file.parent().unwrap().display();
+    std::fs::write(
+        &file,
+        format!(
+            "[store]\nurl = \"sqlite:{here}/nowhere/pua.db\"\n[mi.fifo]\npath = \"{path}\"\nuser = \"nobody-there\"\n\
+             reply_dir = \"{here}/nowhere\"\n[mi.stream]\nlisten = [\"unix:{path}\"]\n"
+        ),
+    )
+    .unwrap();
+    let checked = pua(&["config", "check", "--config", path]);
+    assert_eq!(code(&checked), 3);
+    for fault in [
+        ":2:7: store.url: there is no directory ",
+        ":4:8: mi.fifo.path: ",
+        ":5:8: mi.fifo.user: there is no user nobody-there",
+        ":6:13: warning: mi.fifo.reply_dir: there is no directory ",
+        ":8:10: mi.stream.listen: ",
+        "4 faults",
+    ] {
+        assert!(out(&checked).contains(fault), "{fault}: {}", out(&checked));
+    }
 
     std::fs::write(
         &file,

@@ -152,6 +152,27 @@ fn unsubscribe_finds_the_one_subscription() {
     assert_eq!(out(&output), "200 OK unsubscribed from sip:alice@example.com\n");
 }
 
+/// It does not guess: what could be meant is told.
+#[test]
+fn unsubscribe_tells_which_of_several_could_be_meant() {
+    let rows = json!({"subscriptions": [
+        {"watcher": "sip:door@h", "id": null}, {"watcher": "sip:lamp@h", "id": "x"},
+    ], "next": null});
+    let (output, requests) = against(vec![result(rows)], &["unsubscribe", ALICE]);
+    assert_eq!((code(&output), requests.len()), (2, 1));
+    for told in ["--watcher sip:door@h\n", "--watcher sip:lamp@h --id x", "hint: "] {
+        assert!(err(&output).contains(told), "{told}: {}", err(&output));
+    }
+    // The one that `pua subscribe` makes is meant by who says nothing.
+    let rows = json!({"subscriptions": [
+        {"watcher": "sip:door@h", "id": null}, {"watcher": "sip:pua@example.com", "id": null},
+    ], "next": null});
+    let gone = json!({"reply": "200 OK", "state": "terminated"});
+    let (output, requests) = against(vec![result(rows), result(gone)], &["unsubscribe", ALICE]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(requests[1]["params"]["watcher_uri"], "sip:pua@example.com");
+}
+
 #[test]
 fn subscriptions_come_in_pages_and_as_a_table() {
     let row = |presentity: &str, state: &str| {

@@ -10,6 +10,7 @@ use tokio::net::unix::pipe;
 
 use super::super::{Carrying, Sink, Wanted};
 use super::{Bed, in_time, user};
+use crate::events::{Epoch, Life};
 use crate::mi::test_dir::TestDir;
 
 fn sink(to: &str, wanted: Wanted) -> Carrying {
@@ -120,6 +121,64 @@ async fn a_fifo_that_nobody_reads_blocks_nothing_and_its_next_reader_misses_noth
         }
     }
     assert_eq!(seen, (0..2000).collect::<Vec<_>>());
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn a_fifo_is_there_before_the_first_event_and_gone_at_the_end() {
+    let dir = TestDir::new();
+    let path = dir.path().join("fifo");
+    let carrying = sink(&format!("fifo:{}", path.display()), Wanted::default());
+    let bed = Bed::new(4, carrying.clone());
+    in_time(async {
+        while !path.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    bed.end().await;
+    assert!(!path.exists());
+    // Somebody else's stays.
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut bed = Bed::new(4, carrying);
+    let mut reader = pipe::OpenOptions::new().open_receiver(&path).unwrap();
+    bed.grant(0..1);
+    let mut byte = [0];
+    in_time(tokio::io::AsyncReadExt::read_exact(&mut reader, &mut byte))
+        .await
+        .unwrap();
+    bed.end().await;
+    assert!(path.exists());
+}
+
+/// What waited when the daemon ended is lost: nobody knows whether something did.
+#[tokio::test]
+async fn a_life_before_this_one_is_told_as_a_gap_once() {
+    let dir = TestDir::new();
+    let path = dir.path().join("events.jsonl");
+    let life = Life {
+        epoch: Epoch::stored(2),
+        last: 65_536,
+    };
+    let carrying = sink(&format!("file:{}", path.display()), Wanted::default());
+    let mut bed = Bed::in_life(64, carrying.clone(), life);
+    bed.grant(0..1);
+    filled(&path, 2).await;
+    let told = events(&path);
+    assert_eq!(
+        (&told[0]["type"], &told[0]["reason"]),
+        (&json!("gap"), &json!("restart"))
+    );
+    assert_eq!((&told[1]["seq"], user(&told[1])), (&json!(65_537), 0));
+    // One that is new has missed nothing.
+    let other = dir.path().join("other.jsonl");
+    let mut both = carrying;
+    both.sinks
+        .extend(sink(&format!("file:{}", other.display()), Wanted::default()).sinks);
+    bed.carriers.configure(&both);
+    bed.grant(1..2);
+    filled(&other, 1).await;
+    assert_eq!(user(&events(&other)[0]), 1);
     bed.end().await;
 }
 

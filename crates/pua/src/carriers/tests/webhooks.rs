@@ -252,6 +252,7 @@ async fn when_the_daemon_stops_nobody_waits_for_a_dead_receiver() {
         .collect();
     let users: Vec<usize> = events.iter().map(|line| user(&line["event"])).collect();
     assert_eq!(users, [0, 1, 2, 3, 4]);
+    assert_eq!(events[0]["key"], "events.webhooks.0");
 }
 
 #[tokio::test]

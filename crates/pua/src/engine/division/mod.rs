@@ -15,7 +15,7 @@
 //!
 //! What goes over at the end of a turn goes over in one piece. No engine ever waits for another, nor
 //! for the daemon; the daemon waits for an engine's present turn only where somebody asks what is
-//! held ([`Division::look`]).
+//! held ([`Together`]).
 
 mod batch;
 mod engine;

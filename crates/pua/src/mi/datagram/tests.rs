@@ -30,7 +30,7 @@ fn world() -> World {
         DatagramListen::Udp("127.0.0.1:0".parse().unwrap()),
     ];
     World {
-        datagrams: Datagrams::open(&settings(listen), poll.registry()).unwrap(),
+        datagrams: Datagrams::open(Instant::now(), &settings(listen), poll.registry()).unwrap(),
         poll,
         directory,
     }
@@ -199,14 +199,47 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     drop(stale);
     let poll = Poll::new().unwrap();
     let listen = vec![DatagramListen::Unix(path.clone())];
-    let first = Datagrams::open(&settings(listen.clone()), poll.registry()).unwrap();
+    let first = Datagrams::open(Instant::now(), &settings(listen.clone()), poll.registry()).unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
-    let second = Datagrams::open(&settings(listen.clone()), poll.registry());
+    let second = Datagrams::open(Instant::now(), &settings(listen.clone()), poll.registry());
     assert!(matches!(second, Err(DatagramError::InUse(_))));
-    first.remove();
+    drop(first);
     assert!(!path.exists());
     std::fs::write(&path, "precious").unwrap();
-    let third = Datagrams::open(&settings(listen), poll.registry());
+    let third = Datagrams::open(Instant::now(), &settings(listen), poll.registry());
     assert!(matches!(third, Err(DatagramError::NotASocket(_))));
+}
+
+#[test]
+fn a_socket_whose_name_was_removed_is_made_again() {
+    let mut world = world();
+    std::fs::remove_file(world.socket()).unwrap();
+    let now = Instant::now();
+    world.datagrams.check(now, world.poll.registry(), false);
+    assert!(!world.socket().exists(), "only when it is due");
+    world.datagrams.check(now + CHECK, world.poll.registry(), false);
+    let client = world.client("client");
+    client.connect(world.socket()).unwrap();
+    client.send(b":which:").unwrap();
+    let (origin, request) = world.receive();
+    assert_eq!(request, b":which:");
+    world.datagrams.send(origin, b"200 OK".to_vec());
+    world.datagrams.flush(Instant::now());
+    let mut answer = [0; 16];
+    assert_eq!(client.recv(&mut answer).unwrap(), 6);
+}
+
+#[test]
+fn what_was_made_is_removed_when_the_rest_cannot_be() {
+    let directory = TestDir::new();
+    let path = directory.path().join("mi.sock");
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listen = vec![
+        DatagramListen::Unix(path.clone()),
+        DatagramListen::Udp(taken.local_addr().unwrap()),
+    ];
+    let poll = Poll::new().unwrap();
+    assert!(Datagrams::open(Instant::now(), &settings(listen), poll.registry()).is_err());
+    assert!(!path.exists());
 }

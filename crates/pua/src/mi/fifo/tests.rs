@@ -72,7 +72,7 @@ fn is_made_with_its_mode_and_removed_at_the_end() {
     let metadata = std::fs::metadata(&world.path).unwrap();
     assert!(metadata.file_type().is_fifo());
     assert_eq!(metadata.permissions().mode() & 0o777, 0o620);
-    world.fifo.remove();
+    drop(world.fifo);
     assert!(!world.path.exists());
 }
 
