@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sip_transaction::Hop;
 use sip_wire::{DeltaSeconds, HeaderName, Message, NameAddr, StatusLine};
 
-use super::dialog::dialog_hop;
+use super::dialog::{dialog_hop, needs_tls};
 use super::settle::Ended;
 use super::subscription::{Operation, State};
 use super::usage::Doing;
@@ -229,7 +229,10 @@ impl Subscriber {
             .and_then(|contact| NameAddr::parse(contact).ok())
             .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
             .map(|contact| contact.uri);
-        if let Some(target) = target.filter(|target| **target != *dialog.target) {
+        // R3261-043: where it would have to go by TLS it does not go at all.
+        let target = target
+            .filter(|target| **target != *dialog.target && !needs_tls(core, target, dialog.routes()));
+        if let Some(target) = target {
             dialog.target = self.shared.text(target.into());
             let joined = dialog_hop(now, core, own_hop, &dialog.target, dialog.routes());
             core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));

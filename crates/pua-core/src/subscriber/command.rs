@@ -324,7 +324,7 @@ fn check(subscribe: &Subscribe) -> Result<String, Refusal> {
     let key = usable(&subscribe.name.presentity).map_err(Refusal::BadPresentity)?;
     usable(&subscribe.name.watcher).map_err(Refusal::BadWatcher)?;
     for member in subscribe.members.iter() {
-        Uri::parse(member).map_err(|fault| Refusal::BadPresentity(fault.reason()))?;
+        usable(member).map_err(Refusal::BadPresentity)?;
     }
     Ok(key)
 }
@@ -336,9 +336,12 @@ fn own_hop(now: Instant, core: &mut Core, presentity: &str, proxy: Option<&Proxy
     next_hop_for(now, core, presentity, proxy, configured.as_ref())
 }
 
-/// Whether a URI is one that can be subscribed to, or watch.
+/// Whether a URI is one that can be subscribed to, or watch: nothing about `sips` goes out in
+/// clear, whatever the next hop is (RFC 3261 §8.1.2).
 pub(super) fn usable(uri: &str) -> Result<String, &'static str> {
-    Uri::parse(uri)
-        .map(|uri| uri.key())
-        .map_err(|fault| fault.reason())
+    let uri = Uri::parse(uri).map_err(|fault| fault.reason())?;
+    if uri.is_sips() {
+        return Err("sips needs TLS, which is not supported yet");
+    }
+    Ok(uri.key())
 }

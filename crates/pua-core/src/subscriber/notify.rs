@@ -11,7 +11,7 @@ use sip_wire::{
     SubscriptionStateValue,
 };
 
-use super::dialog::dialog_hop;
+use super::dialog::{dialog_hop, needs_tls, routes_of};
 use super::request::Accepted;
 use super::settle::Ended;
 use super::subscription::{Operation, State};
@@ -22,6 +22,9 @@ use crate::publication::Cause;
 
 /// How soon after one refresh the next is sent because a partial document was missed.
 const GAP_PAUSE: Duration = Duration::from_secs(5);
+
+/// R3261-043: a dialog whose requests would go in clear is none.
+const NEEDS_TLS: &str = "Contact or Record-Route needs TLS, which is not supported";
 
 /// How a NOTIFY is answered.
 pub(crate) struct NotifyAnswer {
@@ -171,7 +174,12 @@ impl Subscriber {
             Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => {
                 return NotifyAnswer::code(500);
             }
-            Some(_) => {}
+            Some(dialog) => {
+                let moved = target.filter(|target| **target != *dialog.target);
+                if !ends && moved.is_some_and(|target| needs_tls(core, target, dialog.routes())) {
+                    return NotifyAnswer::because(400, NEEDS_TLS);
+                }
+            }
             None => {
                 // R6665-25, R6665-26, R6665-30, R6665-70: nothing that was not asked for.
                 let open = matches!(subscription.state, State::Trying { .. })
@@ -194,6 +202,12 @@ impl Subscriber {
                 }
                 if target.is_none() && !ends {
                     return NotifyAnswer::because(400, "Missing or bad Contact");
+                }
+                let Some(routes) = routes_of(message) else {
+                    return NotifyAnswer::because(400, "Bad Record-Route");
+                };
+                if !ends && target.is_some_and(|target| needs_tls(core, target, &routes)) {
+                    return NotifyAnswer::because(400, NEEDS_TLS);
                 }
             }
         }
