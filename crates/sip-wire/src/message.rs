@@ -43,6 +43,18 @@ impl Limits {
             ..Limits::default()
         }
     }
+
+    /// For a request that is to be refused for being beyond the others: as many rows and hops and
+    /// as long lines as fit into the message, since its answer is made of them.
+    pub fn to_refuse(self) -> Limits {
+        Limits {
+            message: self.message,
+            headers: usize::MAX,
+            line: self.message,
+            uri: self.message,
+            via: usize::MAX,
+        }
+    }
 }
 
 /// A message, borrowing from the octets received.

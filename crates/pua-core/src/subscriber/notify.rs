@@ -276,6 +276,28 @@ impl Subscriber {
             .or_else(|| self.restored_at(tag).filter(is_it))
     }
 
+    /// A request in a dialog that asks for nothing of the subscription: how it is answered
+    /// (RFC 3261 §12.2.2).
+    pub(crate) fn asked_in_dialog(&mut self, essentials: &Essentials<'_>) -> u16 {
+        let index = self.addressed(essentials);
+        let dialogs = index
+            .and_then(|index| self.subscriptions.get_mut(index as usize))
+            .map(|subscription| subscription.dialogs.iter_mut());
+        let remote_tag = essentials.from_tag.unwrap_or("");
+        match dialogs
+            .into_iter()
+            .flatten()
+            .find(|dialog| *dialog.remote_tag == *remote_tag)
+        {
+            None => 481,
+            Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => 500,
+            Some(dialog) => {
+                dialog.remote_cseq = essentials.cseq.number;
+                200
+            }
+        }
+    }
+
     fn has_dialog(&self, index: u32, id: u64) -> bool {
         self.subscriptions
             .get(index as usize)
