@@ -122,7 +122,11 @@ impl UserAgent {
             true => Message::parse_framed(bytes, limits),
             false => Message::parse_datagram(bytes, limits),
         };
-        let limits = if stream { Limits::stream() } else { Limits::default() };
+        let limits = if stream {
+            Limits::stream()
+        } else {
+            Limits::default()
+        };
         let message = match parse(&limits) {
             Ok(message) => message,
             Err(error) => {

@@ -192,7 +192,10 @@ impl Uas {
         self.respond(now, core, flow, message, key, 200, "OK", |printer| {
             printer
                 .header(HeaderName::Allow, ALLOW)
-                .parts(HeaderName::Accept, &[ACCEPT, if lists { ACCEPT_LISTS } else { "" }])
+                .parts(
+                    HeaderName::Accept,
+                    &[ACCEPT, if lists { ACCEPT_LISTS } else { "" }],
+                )
                 .header(HeaderName::AcceptEncoding, "identity")
                 .header(HeaderName::AcceptLanguage, "en")
                 .header(HeaderName::Supported, if lists { "eventlist" } else { "" });

@@ -114,11 +114,30 @@ fn r6665_92_93_documents() {
     bed.nothing_sent();
 }
 
+/// SEC-09: what may be told is not bounded by what may be published, and comes by a stream in one
+/// message.
+#[test]
+fn sec_09_a_document_of_a_mebibyte_is_taken() {
+    let mut bed = Bed::new();
+    let sent = bed.subscribed("presence", EVER);
+    let note = "z".repeat(1024 * 1024 - OPEN.len() - 13);
+    let document = OPEN.replace("</tuple>", &format!("<note>{note}</note></tuple>"));
+    assert_eq!(document.len(), 1024 * 1024);
+    let notify = Notify::new(&sent, "n", 2, "active;expires=600").pidf(&document);
+    let hop = Hop {
+        transport: Transport::Tcp,
+        ..sent.hop
+    };
+    bed.receive_from(hop, &notify.text().replace("SIP/2.0/UDP", "SIP/2.0/TCP"));
+    assert_eq!(bed.answer_code(), 200);
+    assert_eq!(bed.told().last().unwrap().0.len(), document.len());
+}
+
 /// A document beyond the limit is refused; the subscription goes on.
 #[test]
 fn sec_09_document_too_large() {
     let mut config = config();
-    config.limits.body = 1000;
+    config.limits.told = 1000;
     let mut bed = Bed::with(config);
     let sent = bed.subscribed("presence", EVER);
     let large = Notify::new(&sent, "n", 2, "active;expires=600").pidf(&"x".repeat(1001));

@@ -101,8 +101,13 @@ fn r6665_22_seventy_routers() {
     let mut bed = Bed::new();
     let (_, sent) = bed.subscribe("presence", Lifetime::UntilFurtherNotice);
     bed.respond(&sent, 200, "Expires: 600\r\n");
-    let rows: String = (0..70).map(|n| format!("Record-Route: <sip:p{n}@192.0.2.31;lr>\r\n")).collect();
-    assert_eq!(bed.notify(&Notify::new(&sent, "n", 1, "active;expires=600").with(&rows)), 200);
+    let rows: String = (0..70)
+        .map(|n| format!("Record-Route: <sip:p{n}@192.0.2.31;lr>\r\n"))
+        .collect();
+    assert_eq!(
+        bed.notify(&Notify::new(&sent, "n", 1, "active;expires=600").with(&rows)),
+        200
+    );
     assert_eq!(bed.run_to_next(600_000).all("Route").len(), 70);
 }
 

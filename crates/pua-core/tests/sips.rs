@@ -52,12 +52,19 @@ fn r3261_043_a_dialog_that_needs_tls_is_not_made() {
         ("<sip:n@192.0.2.1:5061;transport=TLS>", ""),
         ("<sips:n@192.0.2.1>", "Record-Route: <sip:192.0.2.5;lr>\r\n"),
         ("<sip:n@192.0.2.1>", "Record-Route: <sips:192.0.2.5;lr>\r\n"),
-        ("<sip:n@192.0.2.1>", "Record-Route: <sip:192.0.2.5;transport=tls;lr>\r\n"),
+        (
+            "<sip:n@192.0.2.1>",
+            "Record-Route: <sip:192.0.2.5;transport=tls;lr>\r\n",
+        ),
     ] {
         let mut bed = Bed::new();
         let (_, sent) = bed.subscribe("presence", EVER);
         bed.respond(&sent, 200, "Expires: 600\r\n");
-        assert_eq!(notified(&mut bed, &sent, 1, contact, rows), 400, "{contact} {rows}");
+        assert_eq!(
+            notified(&mut bed, &sent, 1, contact, rows),
+            400,
+            "{contact} {rows}"
+        );
         assert!(bed.responses.last().unwrap().start().contains("TLS"));
         assert!(bed.subscription("presence").dialogs.is_empty());
     }

@@ -81,7 +81,13 @@ fn r3261_086_options_in_a_dialog() {
     assert_eq!(ask(4, "n"), 500);
     assert_eq!(ask(6, "other"), 481);
     let late = Notify::new(&sent, "n", 5, "active");
-    assert_eq!(bed.notify(&Notify { branch: "z9hG4bKlate".into(), ..late }), 500);
+    assert_eq!(
+        bed.notify(&Notify {
+            branch: "z9hG4bKlate".into(),
+            ..late
+        }),
+        500
+    );
     assert_eq!(bed.notify(&Notify::new(&sent, "n", 7, "active")), 200);
     assert_eq!(bed.subscription("presence").state, SubscriptionState::Active);
 }
@@ -115,8 +121,16 @@ fn r3261_097_beyond_the_limits_is_answered() {
     let rows = |row: &str, times: usize| row.repeat(times);
     for (extra, expected, reason) in [
         (rows("X-Y: z\r\n", 300), 400, "Too Many Header Fields"),
-        (rows("Record-Route: <sip:192.0.2.5;lr>\r\n", 71), 400, "Too Many Hops"),
-        (format!("X-Y: {}\r\n", "z".repeat(9000)), 400, "Header Field Too Long"),
+        (
+            rows("Record-Route: <sip:192.0.2.5;lr>\r\n", 71),
+            400,
+            "Too Many Hops",
+        ),
+        (
+            format!("X-Y: {}\r\n", "z".repeat(9000)),
+            400,
+            "Header Field Too Long",
+        ),
     ] {
         let text = request("NOTIFY", "sip:pua@192.0.2.9", &extra);
         for transport in [Transport::Udp, Transport::Tcp] {

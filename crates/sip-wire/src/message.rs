@@ -36,10 +36,10 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For streams: as for datagrams, but 1 MiB.
+    /// For streams: as for datagrams, but a body of 1 MiB and its head.
     pub fn stream() -> Limits {
         Limits {
-            message: 1024 * 1024,
+            message: (1024 + 64) * 1024,
             ..Limits::default()
         }
     }

@@ -230,8 +230,8 @@ impl Subscriber {
             .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
             .map(|contact| contact.uri);
         // R3261-043: where it would have to go by TLS it does not go at all.
-        let target = target
-            .filter(|target| **target != *dialog.target && !needs_tls(core, target, dialog.routes()));
+        let target =
+            target.filter(|target| **target != *dialog.target && !needs_tls(core, target, dialog.routes()));
         if let Some(target) = target {
             dialog.target = self.shared.text(target.into());
             let joined = dialog_hop(now, core, own_hop, &dialog.target, dialog.routes());

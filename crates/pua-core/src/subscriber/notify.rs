@@ -430,7 +430,7 @@ fn readable<'m>(
             ..NotifyAnswer::code(415)
         });
     }
-    if message.body.len() > core.config.limits.body {
+    if message.body.len() > core.config.limits.told {
         return refused(NotifyAnswer::code(413));
     }
     Ok(Some((content_type, message.body)))
