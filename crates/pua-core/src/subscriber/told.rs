@@ -7,6 +7,7 @@ use bytes::Bytes;
 use event_packages::{Applied, EventState, MemberState, Package};
 
 use super::Subscriber;
+use super::request::Accepted;
 use crate::core::Core;
 use crate::output::{Event, Member, Output, ResourceState};
 
@@ -52,7 +53,9 @@ impl Subscriber {
             taken.list = dialog.told.state.list_uri().is_some();
             return taken;
         };
-        let applied = dialog.told.state.apply(content_type, body);
+        // R6665-91: neither is a part taken of a type that was not asked for.
+        let accepted = Accepted::of(&name.package, core.config.subscribe.eventlist).content_type;
+        let applied = dialog.told.state.apply_accepted(accepted, content_type, body);
         let mut told = Vec::new();
         match applied {
             Ok(applied) => {
