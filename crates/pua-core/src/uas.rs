@@ -163,23 +163,31 @@ impl Uas {
         if line.method == Method::Notify {
             let answer = subscriber.notified(now, core, message, &essentials);
             let contact = answer.makes_dialog.then(|| our_contact(core, flow));
-            let reason = answer.reason.unwrap_or(reason_phrase(answer.code));
-            return self.respond(now, core, flow, message, key, answer.code, reason, |printer| {
-                if let Some(contact) = &contact {
-                    printer
-                        .copy(HeaderName::RecordRoute, &message.headers)
-                        .parts(HeaderName::Contact, &["<", contact, ">"]);
-                }
-                if let Some(accept) = &answer.accept {
-                    printer.header(HeaderName::Accept, accept);
-                }
-                if let Some(unsupported) = answer.unsupported {
-                    printer.header(HeaderName::Unsupported, unsupported);
-                }
-                if answer.identity_only {
-                    printer.header(HeaderName::AcceptEncoding, "identity");
-                }
-            });
+            return self.respond(
+                now,
+                core,
+                flow,
+                message,
+                key,
+                answer.code,
+                answer.phrase(),
+                |printer| {
+                    if let Some(contact) = &contact {
+                        printer
+                            .copy(HeaderName::RecordRoute, &message.headers)
+                            .parts(HeaderName::Contact, &["<", contact, ">"]);
+                    }
+                    if let Some(accept) = &answer.accept {
+                        printer.header(HeaderName::Accept, accept);
+                    }
+                    if let Some(unsupported) = answer.unsupported {
+                        printer.header(HeaderName::Unsupported, unsupported);
+                    }
+                    if answer.identity_only {
+                        printer.header(HeaderName::AcceptEncoding, "identity");
+                    }
+                },
+            );
         }
         // §11.2: within a dialog it is a request like any other (§12.2.2).
         if essentials.to_tag.is_some() {

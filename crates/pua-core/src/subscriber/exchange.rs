@@ -45,6 +45,7 @@ impl Subscriber {
         };
         if let Some(past) = subscription.past_mut() {
             past.forks = None;
+            past.refused = None;
             past.over.clear();
         }
         subscription.identity = identity;
@@ -232,8 +233,15 @@ impl Subscriber {
             .dialog
             .and_then(|id| subscription.dialogs.iter().find(|dialog| dialog.id == id));
         let (uri, rows) = match dialog {
-            // R6665-67: the route set alone, even an empty one.
-            Some(dialog) => in_dialog(&dialog.target, dialog.routes()),
+            // R6665-67: the route set alone, even an empty one; where the hop is the proxy's all the
+            // same, a loose router wants its Route (R3261-038).
+            Some(dialog) => {
+                let (uri, mut rows) = in_dialog(&dialog.target, dialog.routes());
+                if dialog.routes().is_empty() {
+                    rows.extend(preloaded.map(std::borrow::Cow::Owned));
+                }
+                (uri, rows)
+            }
             None => (
                 exchange
                     .passage

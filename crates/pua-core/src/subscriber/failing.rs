@@ -28,6 +28,7 @@ impl Subscriber {
             return;
         };
         let answered = exchange.is_none();
+        let refused = subscription.refused().map(str::to_owned);
         let server = core
             .hops
             .peek(subscription.next_hop)
@@ -42,14 +43,17 @@ impl Subscriber {
         if !alone {
             return;
         }
-        let why = if answered {
-            "the SUBSCRIBE was accepted, but no NOTIFY came: can the notifier reach our Contact?"
-        } else {
-            "neither a final response nor a NOTIFY came"
+        let why = match refused {
+            Some(refused) => format!("a NOTIFY came, but was refused: {refused}"),
+            None if answered => {
+                "the SUBSCRIBE was accepted, but no NOTIFY came: can the notifier reach our Contact?"
+                    .to_owned()
+            }
+            None => "neither a final response nor a NOTIFY came".to_owned(),
         };
         let failure = Failure {
             origin: FailureOrigin::Timeout,
-            ..Failure::local(408, server, why.to_owned())
+            ..Failure::local(408, server, why)
         };
         self.not_made(now, core, index, &failure);
     }

@@ -5,6 +5,7 @@
 //! NOTIFYs a subscription is a lease like a publication, kept by the same pacing and patience.
 
 mod answer;
+mod answering;
 mod command;
 mod dialog;
 mod durable;
@@ -191,6 +192,7 @@ impl Subscriber {
         let moment = self.epoch.moment(now);
         let wanted = subscription.stands();
         let until = subscription.until().filter(|_| subscription.dialogs.len() == 1);
+        let refused = subscription.refused().map(str::to_owned);
         let Some(dialog) = subscription.dialog(id) else {
             return;
         };
@@ -207,7 +209,10 @@ impl Subscriber {
                 timer_n: Some(timer_n),
                 ..
             } if timer_n <= moment => {
-                let why = "no NOTIFY came after the refresh";
+                let why = match refused {
+                    Some(refused) => format!("the NOTIFY after the refresh was refused: {refused}"),
+                    None => "no NOTIFY came after the refresh".to_owned(),
+                };
                 self.dialog_over(now, core, index, id, Ended::locally(why));
             }
             // What is left of the wanted lifetime is not worth a subscription of its own.

@@ -11,6 +11,7 @@ use sip_wire::{
     SubscriptionStateValue,
 };
 
+use super::answering::{NEEDS_TLS, NotifyAnswer, readable};
 use super::dialog::{dialog_hop, needs_tls, routes_of};
 use super::request::Accepted;
 use super::settle::Ended;
@@ -18,48 +19,11 @@ use super::subscription::{Operation, State};
 use super::usage::Doing;
 use super::{Awaited, Subscriber};
 use crate::core::Core;
+use crate::output::{Event, Output};
 use crate::publication::Cause;
 
 /// How soon after one refresh the next is sent because a partial document was missed.
 const GAP_PAUSE: Duration = Duration::from_secs(5);
-
-/// R3261-043: a dialog whose requests would go in clear is none.
-const NEEDS_TLS: &str = "Contact or Record-Route needs TLS, which is not supported";
-
-/// How a NOTIFY is answered.
-pub(crate) struct NotifyAnswer {
-    pub(crate) code: u16,
-    /// In place of the registered reason phrase.
-    pub(crate) reason: Option<&'static str>,
-    /// The types that are taken (415).
-    pub(crate) accept: Option<String>,
-    /// An extension that this subscription has not offered (420).
-    pub(crate) unsupported: Option<&'static str>,
-    /// The encoding is what cannot be taken (415).
-    pub(crate) identity_only: bool,
-    /// It has made a dialog: Record-Route and Contact belong into the answer (RFC 3261 §12.1.1).
-    pub(crate) makes_dialog: bool,
-}
-
-impl NotifyAnswer {
-    fn code(code: u16) -> Self {
-        NotifyAnswer {
-            code,
-            reason: None,
-            accept: None,
-            unsupported: None,
-            identity_only: false,
-            makes_dialog: false,
-        }
-    }
-
-    fn because(code: u16, reason: &'static str) -> Self {
-        NotifyAnswer {
-            reason: Some(reason),
-            ..NotifyAnswer::code(code)
-        }
-    }
-}
 
 /// What of a NOTIFY has been checked and is taken.
 pub(super) struct Notify<'m> {
@@ -92,8 +56,46 @@ impl Subscriber {
         let answer = self.take(now, core, message, essentials);
         if answer.code >= 300 {
             core.counters.notifies_refused += 1;
+            self.notify_refused(core, essentials, &answer);
         }
         answer
+    }
+
+    /// A NOTIFY was refused: who waits for one ought to know that it came. In a dialog that stands
+    /// its document is told as one that cannot be read.
+    fn notify_refused(&mut self, core: &mut Core, essentials: &Essentials<'_>, answer: &NotifyAnswer) {
+        // What is late, or belongs to nothing, says nothing about the subscription.
+        if matches!(answer.code, 481 | 500) {
+            return;
+        }
+        let Some(subscription) = self
+            .addressed(essentials)
+            .and_then(|index| self.subscriptions.get_mut(index as usize))
+        else {
+            return;
+        };
+        let mut why = format!("{} {}", answer.code, answer.phrase());
+        if let Some(detail) = &answer.detail {
+            why.push_str(": ");
+            why.push_str(detail);
+        }
+        let remote_tag = essentials.from_tag.unwrap_or("");
+        let dialog = subscription
+            .dialogs
+            .iter()
+            .find(|dialog| *dialog.remote_tag == *remote_tag)
+            .map(|dialog| dialog.id);
+        if let Some(dialog) = dialog
+            && matches!(answer.code, 413 | 415)
+        {
+            core.counters.documents_unreadable += 1;
+            core.outputs.push_back(Output::Event(Event::Unreadable {
+                name: subscription.name.clone(),
+                dialog,
+                why: format!("the NOTIFY was refused: {why}"),
+            }));
+        }
+        subscription.make_past().refused = Some(why.into());
     }
 
     fn take(
@@ -318,6 +320,9 @@ impl Subscriber {
             return false;
         };
         subscription.notifies += 1;
+        if let Some(past) = subscription.past_mut() {
+            past.refused = None;
+        }
         let ends = notify.state.value == SubscriptionStateValue::Terminated;
         // What is told comes after that it is in force, and before that it is over.
         let changed = !ends && self.stands(now, core, index, id, new, &notify);
@@ -392,48 +397,6 @@ impl Subscriber {
         let outcome = self.outcome_told(core, subscription, id);
         self.answer(core, index, Awaited::State, &outcome);
     }
-}
-
-/// The body, if there is one and it can be taken; `ends`: the NOTIFY ends the subscription, and
-/// is taken whatever it brings.
-fn readable<'m>(
-    core: &Core,
-    accepted: &Accepted,
-    message: &'m Message<'_>,
-    ends: bool,
-) -> Result<Option<(&'m str, &'m [u8])>, NotifyAnswer> {
-    if message.body.is_empty() {
-        return Ok(None);
-    }
-    let refused = |answer: NotifyAnswer| if ends { Ok(None) } else { Err(answer) };
-    let Some(content_type) = message
-        .headers
-        .get(HeaderName::ContentType)
-        .and_then(|value| std::str::from_utf8(value).ok())
-    else {
-        return refused(NotifyAnswer::because(400, "Missing Content-Type"));
-    };
-    let encoded = message
-        .headers
-        .list(HeaderName::ContentEncoding)
-        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
-    if encoded {
-        // R6665-96: none was offered.
-        return refused(NotifyAnswer {
-            identity_only: true,
-            ..NotifyAnswer::code(415)
-        });
-    }
-    if !accepted.takes(content_type) {
-        return refused(NotifyAnswer {
-            accept: accepted.header(),
-            ..NotifyAnswer::code(415)
-        });
-    }
-    if message.body.len() > core.config.limits.told {
-        return refused(NotifyAnswer::code(413));
-    }
-    Ok(Some((content_type, message.body)))
 }
 
 /// The notifier's entity-tag (RFC 5839 §5.1), if there is one and it is a token.

@@ -104,9 +104,15 @@ impl Subscriber {
                 "no NOTIFY in time; the daemon goes on trying",
             ),
         };
+        let why = match subscription.refused() {
+            Some(refused) if known.awaited == Awaited::State => {
+                format!("{why}; the last NOTIFY was refused: {refused}")
+            }
+            _ => why.to_owned(),
+        };
         let failure = Failure {
             origin: FailureOrigin::Timeout,
-            ..Failure::local(408, None, why.to_owned())
+            ..Failure::local(408, None, why)
         };
         let outcome = failed(subscription, &failure, next);
         let abandoned = subscription.intent.fetch && !subscription.is_awaited();

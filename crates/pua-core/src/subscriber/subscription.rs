@@ -130,6 +130,8 @@ pub(super) struct Past {
     pub(super) recent: Option<Recent>,
     /// The notifier's last reason for ending it (§4.1.3).
     pub(super) termination: Option<Arc<str>>,
+    /// How the last NOTIFY was answered, if it was refused.
+    pub(super) refused: Option<Box<str>>,
 }
 
 /// Indices of commands.
@@ -209,11 +211,17 @@ impl Subscription {
         self.past()?.termination.as_ref()
     }
 
+    /// How the last NOTIFY was answered, if it was refused.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.past()?.refused.as_deref()
+    }
+
     /// A dialog stands: what earlier ones have left counts no more, but how often it was made
     /// anew, and which must not come back.
     pub(super) fn stands_again(&mut self) {
         let Some(past) = &mut self.past else { return };
         past.termination = None;
+        past.refused = None;
         if past.over.is_empty() && past.recent.is_none() && past.known.is_none() && past.forks.is_none() {
             self.past = None;
         }
