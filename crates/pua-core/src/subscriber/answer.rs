@@ -125,9 +125,27 @@ impl Subscriber {
                 }
                 self.attempt(now, core, at, Some(failure));
             }
+            _ if status.code == 420 && self.goes_without_lists(core, index, message) => {
+                self.again(now, core, at);
+            }
             _ => self.fail(now, core, at, failure().explained("SUBSCRIBE", message)),
         }
         self.arm(index);
+    }
+
+    /// R3261-055: whether a server that does not understand resource lists has been offered them,
+    /// and will not be again.
+    fn goes_without_lists(&mut self, core: &Core, index: u32, message: &Message<'_>) -> bool {
+        let named = message
+            .headers
+            .list(HeaderName::Unsupported)
+            .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return false;
+        };
+        let offered = subscription.accepted(core.config.subscribe.eventlist).lists;
+        subscription.without_lists |= named;
+        named && offered
     }
 
     /// 2xx to a first SUBSCRIBE: no more than that it has been taken (R6665-27). A dialog is made

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use event_packages::Package;
 use sip_transaction::{Hop, Transmit, Transport};
 
-use super::request::{Accepted, SubscribeRequest, in_dialog, resource_lists};
+use super::request::{SubscribeRequest, in_dialog, resource_lists};
 use super::settle::Ended;
 use super::subscription::{Exchange, Operation, State, Subscription};
 use super::usage::Doing;
@@ -50,6 +50,7 @@ impl Subscriber {
         }
         subscription.identity = identity;
         subscription.cseq = 0;
+        subscription.without_lists = false;
         let exchange = self.open(now, core, index, None, Operation::Subscribe);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
@@ -251,7 +252,7 @@ impl Subscriber {
             ),
         };
         let routes: Vec<&str> = rows.iter().map(|row| &**row).collect();
-        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let accepted = subscription.accepted(core.config.subscribe.eventlist);
         let accept = accepted.header();
         let (call_id, from_tag) = (subscription.identity.call_id(), subscription.identity.own_tag());
         let members = &subscription.intent.extras.members;

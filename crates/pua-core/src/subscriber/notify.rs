@@ -13,7 +13,6 @@ use sip_wire::{
 
 use super::answering::{NEEDS_TLS, NotifyAnswer, readable};
 use super::dialog::{dialog_hop, needs_tls, routes_of};
-use super::request::Accepted;
 use super::settle::Ended;
 use super::subscription::{Operation, State};
 use super::usage::Doing;
@@ -148,7 +147,7 @@ impl Subscriber {
             Some(ours) if ours.id != event.id => return NotifyAnswer::code(481),
             _ => {}
         }
-        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let accepted = subscription.accepted(core.config.subscribe.eventlist);
         let list = headers
             .list(HeaderName::Require)
             .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));

@@ -20,6 +20,7 @@ use sip_wire::reason_phrase;
 use smallvec::SmallVec;
 
 use super::SetIdentity;
+use super::request::Accepted;
 use super::usage::{Dialog, Dialogs, Told};
 use crate::command::{Proxy, SubscriptionName};
 use crate::epoch::{Epoch, Moment};
@@ -164,6 +165,8 @@ pub(super) struct Subscription {
     last_at: Option<Moment>,
     /// Its reason phrase, if it is not the registered one.
     reason: Option<Arc<str>>,
+    /// The server has refused to hear of resource lists (420): they are not offered.
+    pub(super) without_lists: bool,
     /// NOTIFYs taken.
     pub(super) notifies: u64,
 }
@@ -187,8 +190,14 @@ impl Subscription {
             last_code: 0,
             last_at: None,
             reason: None,
+            without_lists: false,
             notifies: 0,
         }
+    }
+
+    /// What it takes in NOTIFYs; `offered`: whether resource lists are offered at all.
+    pub(super) fn accepted(&self, offered: bool) -> Accepted {
+        Accepted::of(&self.name.package, offered && !self.without_lists)
     }
 
     /// What is left of earlier dialogs, if anything is.

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use event_packages::{Applied, EventState, MemberState, Package};
 
 use super::Subscriber;
-use super::request::Accepted;
 use crate::core::Core;
 use crate::output::{Event, Member, Output, ResourceState};
 
@@ -45,6 +44,10 @@ impl Subscriber {
         };
         let name = subscription.name.clone();
         let fetch = subscription.intent.fetch;
+        // R6665-91: neither is a part taken of a type that was not asked for.
+        let accepted = subscription
+            .accepted(core.config.subscribe.eventlist)
+            .content_type;
         let Some(dialog) = subscription.dialog(id) else {
             return taken;
         };
@@ -53,8 +56,6 @@ impl Subscriber {
             taken.list = dialog.told.state.list_uri().is_some();
             return taken;
         };
-        // R6665-91: neither is a part taken of a type that was not asked for.
-        let accepted = Accepted::of(&name.package, core.config.subscribe.eventlist).content_type;
         let applied = dialog.told.state.apply_accepted(accepted, content_type, body);
         let mut told = Vec::new();
         match applied {
