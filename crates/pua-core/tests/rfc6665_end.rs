@@ -4,7 +4,7 @@
 
 mod bed;
 
-use bed::notifier::{CLOSED, Notify, OPEN};
+use bed::notifier::{CLOSED, Notify, OPEN, subscribe};
 use bed::{Bed, config};
 use pua_core::*;
 
@@ -71,6 +71,26 @@ fn r6665_55_no_last_notify() {
     bed.nothing_left();
 }
 
+/// R6665-61: while the end of a lifetime, or one that was asked for, is under way, it can be seen that it is.
+#[test]
+fn r6665_61_an_end_under_way_is_seen() {
+    let mut bed = Bed::new();
+    bed.subscribed("presence", Lifetime::Seconds(60));
+    assert_eq!(bed.subscription("presence").until, Some(bed.at(60_000)));
+    // The notifier ends it, and has time to say so.
+    bed.run_to(61_000);
+    assert_eq!(bed.subscription("presence").until, Some(bed.at(60_000)));
+    let mut bed = Bed::new();
+    bed.subscribed("presence", EVER);
+    bed.run_to(5_000);
+    assert_eq!(bed.subscription("presence").until, None);
+    bed.unsubscribe("presence");
+    assert_eq!(bed.subscription("presence").until, Some(bed.at(5_000)));
+    // Wanted again: until further notice.
+    bed.command(Command::Subscribe(subscribe("presence", EVER)));
+    assert_eq!(bed.subscription("presence").until, None);
+}
+
 /// R6665-56: an end that is refused, or not answered, is the end as well.
 #[test]
 fn r6665_56_end_refused() {
@@ -84,6 +104,16 @@ fn r6665_56_end_refused() {
         }
         bed.run_to(100_000);
         assert_eq!(bed.answers(id), 1, "{code}");
+        // What was not ended there is not said to be; 481: it is not there.
+        let outcome = bed.subscription_outcome(id);
+        let expected = match code {
+            481 => 200,
+            0 => 408,
+            _ => code,
+        };
+        assert_eq!((outcome.code, outcome.next), (expected, Next::Ended));
+        assert_eq!(outcome.state, SubscriptionState::Terminated);
+        assert_eq!(outcome.detail.is_some(), code != 481, "{:?}", outcome.detail);
         bed.nothing_left();
         assert!(bed.sent.iter().all(|sent| sent.cseq() <= end.cseq()), "{code}");
     }

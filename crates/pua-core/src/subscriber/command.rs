@@ -180,7 +180,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.intent.desire = Desire::Gone;
+        subscription.unwanted(self.epoch.moment(now));
         if !self.stopping {
             core.persist(Change::DeleteSubscription {
                 key: subscription.key,

@@ -232,6 +232,15 @@ impl Subscriber {
         subscription.set_last(self.epoch.moment(now), failure.code, &failure.reason);
         if exchange.operation == Operation::Unsubscribe {
             // R6665-56: it ends by itself there, if it is there at all.
+            if !(failure.origin == FailureOrigin::Server && ends_subscription(failure.code)) {
+                let known = failure.detail.as_deref();
+                let detail = known.map_or(String::new(), |known| format!("{known}; "));
+                let failure = failure.clone().because(format!(
+                    "{detail}it was not ended at the server, and ends there by itself"
+                ));
+                let outcome = failed(subscription, &failure, Next::Ended);
+                self.answer(core, index, Awaited::End, &outcome);
+            }
             self.forget_dialog(now, core, index, id);
             return;
         }

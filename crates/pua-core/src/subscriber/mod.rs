@@ -36,7 +36,7 @@ use crate::core::Core;
 use crate::division::{Numbers, Share};
 use crate::epoch::Epoch;
 use crate::owner::{Owner, Role};
-use crate::publication::{Cause, Desire};
+use crate::publication::Cause;
 use settle::{Ended, OVERSHOOT};
 use shared::Shared;
 use subscription::{Exchange, Operation, State};
@@ -159,7 +159,7 @@ impl Subscriber {
             return;
         };
         if subscription.until().is_some_and(|until| until <= now) {
-            subscription.intent.desire = Desire::Gone;
+            subscription.unwanted(self.epoch.moment(now));
             self.lifetime_over(now, core, index);
             return;
         }
@@ -217,7 +217,7 @@ impl Subscriber {
             }
             // What is left of the wanted lifetime is not worth a subscription of its own.
             _ if dialog.expires_at <= moment && until.is_some_and(|until| until <= now + OVERSHOOT) => {
-                subscription.intent.desire = Desire::Gone;
+                subscription.unwanted(self.epoch.moment(now));
                 self.lifetime_over(now, core, index);
             }
             _ if dialog.expires_at <= moment => {

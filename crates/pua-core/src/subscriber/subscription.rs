@@ -133,6 +133,8 @@ pub(super) struct Past {
     pub(super) termination: Option<Arc<str>>,
     /// How the last NOTIFY was answered, if it was refused.
     pub(super) refused: Option<Box<str>>,
+    /// Since when it is not wanted any more: its end is under way.
+    unwanted_since: Option<Moment>,
 }
 
 /// Indices of commands.
@@ -297,6 +299,19 @@ impl Subscription {
             Desire::Stand { until } => until,
             Desire::Gone => None,
         }
+    }
+
+    /// It is wanted no more.
+    pub(super) fn unwanted(&mut self, now: Moment) {
+        if self.stands() {
+            self.intent.desire = Desire::Gone;
+            self.make_past().unwanted_since = Some(now);
+        }
+    }
+
+    /// Since when it is wanted no more, while its end is under way.
+    pub(super) fn unwanted_since(&self) -> Option<Moment> {
+        self.past()?.unwanted_since.filter(|_| !self.stands())
     }
 
     /// Whether it is wanted.
