@@ -136,6 +136,88 @@ fn r6665_57_ended_before_the_dialog() {
     }
 }
 
+const MWI: &str = "application/simple-message-summary";
+
+/// R6665-31, RFC 3842 §3.10: a fetch that has forked takes in what all say, until shortly after the
+/// final response; any mailbox with messages is one.
+#[test]
+fn r6665_31_a_forked_fetch_is_merged() {
+    let (no, yes) = ("Messages-Waiting: no\r\n", "Messages-Waiting: yes\r\n");
+    for final_first in [false, true] {
+        let mut bed = Bed::new();
+        let id = bed.fetch("message-summary");
+        let sent = bed.take();
+        let told =
+            |tag: &str, body: &str| Notify::new(&sent, tag, 1, "terminated;reason=timeout").body(MWI, body);
+        if final_first {
+            bed.respond(&sent, 200, "Expires: 0\r\n");
+        }
+        assert_eq!(bed.notify(&told("one", no)), 200);
+        bed.run_to(300);
+        assert_eq!(bed.answers(id), 0);
+        assert_eq!(bed.notify(&told("two", yes)), 200);
+        assert_eq!(bed.notify(&told("three", no)), 200);
+        if !final_first {
+            bed.run_to(1_000);
+            bed.respond(&sent, 200, "Expires: 0\r\n");
+        }
+        bed.run_to(bed.now + 501);
+        let outcome = bed.subscription_outcome(id);
+        assert_eq!(
+            (outcome.code, outcome.next, outcome.states.len()),
+            (200, Next::Ended, 1)
+        );
+        assert_eq!(&outcome.states[0].body[..], yes.as_bytes());
+        assert_eq!(bed.notify(&told("late", yes)), 481);
+        bed.nothing_left();
+    }
+}
+
+/// R6665-31: of other packages every dialog's word is told; who comes after that is late, and who
+/// comes alone and late is not waited for any more.
+#[test]
+fn r6665_31_a_forked_fetch_of_dialogs() {
+    let info = |entity: &str| {
+        format!(
+            "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='0' state='full' entity='{entity}'/>"
+        )
+    };
+    let mut bed = Bed::new();
+    let id = bed.fetch("dialog");
+    let sent = bed.take();
+    let told = |tag: &str| {
+        Notify::new(&sent, tag, 1, "active;expires=0").body("application/dialog-info+xml", &info(tag))
+    };
+    assert_eq!(bed.notify(&told("sip:one@h")), 200);
+    assert_eq!(bed.notify(&told("sip:two@h")), 200);
+    bed.respond(&sent, 200, "Expires: 0\r\n");
+    bed.run_to(600);
+    assert_eq!(bed.subscription_outcome(id).states.len(), 2);
+    bed.nothing_left();
+    let mut bed = Bed::new();
+    let id = bed.fetch("dialog");
+    let sent = bed.take();
+    bed.respond(&sent, 200, "Expires: 0\r\n");
+    bed.run_to(2_000);
+    let late = Notify::new(&sent, "n", 1, "active;expires=0").body("application/dialog-info+xml", &info("x"));
+    assert_eq!(bed.notify(&late), 200);
+    assert_eq!(bed.subscription_outcome(id).states.len(), 1);
+    bed.nothing_left();
+}
+
+/// R6665-31: without a final response, what has come is told when the command has waited enough.
+#[test]
+fn r6665_31_a_fetch_without_a_final_response() {
+    let mut bed = Bed::new();
+    let id = bed.fetch("message-summary");
+    let sent = bed.take();
+    let told = Notify::new(&sent, "n", 1, "terminated").body(MWI, "Messages-Waiting: no\r\n");
+    assert_eq!(bed.notify(&told), 200);
+    bed.run_to(61_000);
+    assert_eq!(bed.subscription_outcome(id).states.len(), 1);
+    bed.nothing_left();
+}
+
 /// R6665-58: a fetch takes no more than one NOTIFY, and leaves nothing.
 #[test]
 fn r6665_58_fetch_in_every_order() {

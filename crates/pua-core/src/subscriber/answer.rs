@@ -195,7 +195,10 @@ impl Subscriber {
             .dialogs
             .iter()
             .any(|dialog| dialog.told.state.list_uri().is_some());
-        if !subscription.dialogs.is_empty() && (list || !subscription.takes_several_dialogs()) {
+        if !subscription.dialogs.is_empty()
+            && !subscription.intent.fetch
+            && (list || !subscription.takes_several_dialogs())
+        {
             subscription.state = State::Established;
         }
         if durable {

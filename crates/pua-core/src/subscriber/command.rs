@@ -180,6 +180,11 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
+        if subscription.intent.fetch && !subscription.dialogs.is_empty() {
+            // What it has brought; there is nothing to end at the notifier.
+            self.gathered(now, core, index);
+            return;
+        }
         subscription.unwanted(self.epoch.moment(now));
         if !self.stopping {
             core.persist(Change::DeleteSubscription {

@@ -27,6 +27,10 @@ impl Subscriber {
         let State::Trying { exchange, .. } = subscription.state else {
             return;
         };
+        if subscription.intent.fetch && !subscription.dialogs.is_empty() {
+            self.gathered(now, core, index);
+            return;
+        }
         let answered = exchange.is_none();
         let refused = subscription.refused().map(str::to_owned);
         let server = core
@@ -73,6 +77,13 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
+        if failure.origin != FailureOrigin::Server
+            && subscription.intent.fetch
+            && !subscription.dialogs.is_empty()
+        {
+            self.gathered(now, core, index);
+            return;
+        }
         if failure.origin != FailureOrigin::Server && !subscription.dialogs.is_empty() {
             // The NOTIFY says that it was taken, whatever became of the response. For how long, a
             // refresh will tell if that did not.

@@ -164,6 +164,13 @@ impl Subscriber {
             return;
         }
         let moment = self.epoch.moment(now);
+        if subscription
+            .gathers_until(self.epoch)
+            .is_some_and(|at| at <= moment)
+        {
+            self.gathered(now, core, index);
+            return;
+        }
         match subscription.state {
             State::Waiting { retry_at, .. } if retry_at <= moment => {
                 self.enqueue(now, core, index, Cause::Ourselves);
@@ -175,6 +182,7 @@ impl Subscriber {
             Some(subscription) => subscription
                 .dialogs
                 .iter()
+                .filter(|_| !subscription.intent.fetch)
                 .filter(|dialog| dialog.due().is_some_and(|at| at <= moment))
                 .map(|dialog| dialog.id)
                 .collect(),

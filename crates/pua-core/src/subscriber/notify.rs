@@ -351,15 +351,18 @@ impl Subscriber {
             // A single dialog, confirmed by the 2xx as well: no other can come.
             if let State::Trying { exchange: None, .. } = subscription.state
                 && !several
+                && !fetch
             {
                 subscription.state = State::Established;
             }
             let wanted = subscription.stands();
-            self.answer_told(core, index, id);
             if fetch {
                 // What was asked for is here; a notifier that thinks more of it finds out.
-                self.dialog_over(now, core, index, id, Ended::silently());
-            } else if !wanted {
+                self.fetched(now, core, index, id, several);
+                return changed;
+            }
+            self.answer_told(core, index, id);
+            if !wanted {
                 self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Application);
             } else if taken.over {
                 // CCONF-02: there is nothing to watch any more.
@@ -368,12 +371,12 @@ impl Subscriber {
             return changed;
         }
         let reason = notify.state.reason.map(|reason| Arc::from(known_reason(reason)));
-        // Told to whoever waits for the state before the dialog is taken away.
         if fetch {
             if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-                subscription.make_past().termination.clone_from(&reason);
+                subscription.make_past().termination = reason;
             }
-            self.answer_told(core, index, id);
+            self.fetched(now, core, index, id, several);
+            return false;
         }
         self.dialog_over(
             now,
@@ -383,6 +386,29 @@ impl Subscriber {
             Ended::told(reason, notify.state.retry_after),
         );
         false
+    }
+
+    /// A fetch has brought something. Where it may have forked the others are waited for, as long as
+    /// the SUBSCRIBE is open and a little longer (R6665-31, RFC 3842 §3.10).
+    fn fetched(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, several: bool) {
+        let waits = self
+            .subscriptions
+            .get(index as usize)
+            .is_some_and(|subscription| {
+                let open = matches!(
+                    subscription.state,
+                    State::Trying {
+                        exchange: Some(_),
+                        ..
+                    }
+                );
+                let until = subscription.gathers_until(self.epoch);
+                several && (open || until.is_some_and(|until| until > self.epoch.moment(now)))
+            });
+        if !waits {
+            self.answer_told(core, index, id);
+            self.dialog_over(now, core, index, id, Ended::silently());
+        }
     }
 
     /// Answers those who wait for what a notifier tells.

@@ -13,7 +13,7 @@
 //! what is due follows from the state.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use event_packages::Package;
 use sip_wire::reason_phrase;
@@ -27,6 +27,9 @@ use crate::epoch::{Epoch, Moment};
 use crate::passage::Passage;
 use crate::publication::{Cause, Desire, Last};
 use crate::schedule::Patience;
+
+/// How long after the final response to a fetch others may answer it where it has forked.
+const GATHERING: Duration = Duration::from_millis(500);
 
 /// What an application may have said beside the name: most have said nothing, and share that.
 #[derive(Clone)]
@@ -328,11 +331,22 @@ impl Subscription {
 
     /// Whether one SUBSCRIBE may make several dialogs of the package (R6665-30, R6665-31).
     pub(super) fn takes_several_dialogs(&self) -> bool {
-        !self.intent.fetch
-            && Package::parse(&self.name.package)
-                .ok()
-                .and_then(|package| package.registration())
-                .is_some_and(|known| known.several_dialogs)
+        Package::parse(&self.name.package)
+            .ok()
+            .and_then(|package| package.registration())
+            .is_some_and(|known| known.several_dialogs)
+    }
+
+    /// Of a fetch that something was told for: until when others may tell something, too. `None`:
+    /// it is not one, or its SUBSCRIBE is still open.
+    pub(super) fn gathers_until(&self, epoch: Epoch) -> Option<Moment> {
+        let State::Trying { exchange: None, .. } = self.state else {
+            return None;
+        };
+        if !self.intent.fetch || self.dialogs.is_empty() {
+            return None;
+        }
+        self.last_at.map(|at| epoch.moment(epoch.instant(at) + GATHERING))
     }
 
     /// When it needs attention next.
@@ -342,9 +356,12 @@ impl Subscription {
             State::Waiting { retry_at, .. } => Some(retry_at),
             State::Queued { .. } | State::Established | State::Over => None,
         };
+        // What a fetch has brought has no lifetime.
+        let lasting = self.dialogs.iter().filter(|_| !self.intent.fetch);
         let own = own
             .into_iter()
-            .chain(self.dialogs.iter().filter_map(|dialog| dialog.due()))
+            .chain(self.gathers_until(epoch))
+            .chain(lasting.filter_map(|dialog| dialog.due()))
             .min()
             .map(|at| epoch.instant(at));
         own.into_iter().chain(self.until()).min()
