@@ -10,7 +10,7 @@ use crate::message_summary::{self, MessageSummary};
 use crate::reginfo::{self, Registrations};
 use crate::watcherinfo::{self, WatcherInfo};
 use crate::xcap_diff::{self, XcapDiff};
-use crate::{DocumentError, Finding, Summary, json, multipart, pidf, rlmi};
+use crate::{DocumentError, ErrorKind, Finding, Summary, json, multipart, pidf, rlmi};
 
 /// A document of an event package.
 #[derive(Debug, Clone, PartialEq, Hash)]
@@ -65,6 +65,20 @@ enum Format {
     Conference,
     XcapDiff,
     Other,
+}
+
+/// Whether a part is of the one type that is `accepted`, if that is known.
+///
+/// # Errors
+/// [`ErrorKind::UnacceptedType`].
+pub(crate) fn check_accepted(accepted: Option<&str>, content_type: &str) -> Result<(), DocumentError> {
+    let found = media_type(content_type);
+    match accepted.is_none_or(|accepted| accepted.eq_ignore_ascii_case(found)) {
+        true => Ok(()),
+        false => Err(DocumentError::new(ErrorKind::UnacceptedType(
+            found.chars().take(80).collect(),
+        ))),
+    }
 }
 
 /// The type and subtype without parameters and blanks; compared without regard to case.

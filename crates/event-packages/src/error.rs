@@ -53,6 +53,8 @@ pub enum ErrorKind {
     Json(String),
     /// There is no typed form of this content type.
     UnknownType(String),
+    /// A part of a type that was not asked for.
+    UnacceptedType(String),
 }
 
 impl DocumentError {
@@ -130,6 +132,9 @@ impl fmt::Display for ErrorKind {
                     f,
                     "there is no typed form of {content_type}; give the document itself"
                 )
+            }
+            Self::UnacceptedType(content_type) => {
+                write!(f, "a part is {content_type}, which was not accepted")
             }
         }
     }

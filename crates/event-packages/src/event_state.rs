@@ -96,26 +96,46 @@ impl EventState {
     /// [`DocumentError`]: the document is broken, or would make what is kept too large; the state is as it was. A broken
     /// document of one member of a list is no error: it is told at that member ([`Member::fault`]).
     pub fn apply(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
+        self.apply_accepted(None, content_type, body)
+    }
+
+    /// The same where documents of a multipart body, and of members of a list, must be of the media type `accepted`: what
+    /// is of another was never asked for (RFC 6665 §3.2.1), counts as broken, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`EventState::apply`].
+    pub fn apply_accepted(
+        &mut self,
+        accepted: Option<&str>,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Applied, DocumentError> {
         if body.trim_ascii().is_empty() {
             return Ok(Applied::Same);
         }
         if multipart::is_multipart(content_type) {
-            return self.apply_multipart(content_type, body);
+            return self.apply_multipart(accepted, content_type, body);
         }
         if document::media_type(content_type).eq_ignore_ascii_case(rlmi::CONTENT_TYPE) {
-            return self.apply_list(rlmi::read(body)?, None, body.len());
+            return self.apply_list(accepted, rlmi::read(body)?, None, body.len());
         }
         self.apply_one(content_type, body)
     }
 
-    fn apply_multipart(&mut self, content_type: &str, body: &[u8]) -> Result<Applied, DocumentError> {
+    fn apply_multipart(
+        &mut self,
+        accepted: Option<&str>,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Applied, DocumentError> {
         let parts = multipart::Multipart::read(content_type, body)?;
         let Some(root) = parts.root() else {
             return Ok(Applied::Same);
         };
         if document::media_type(&root.content_type).eq_ignore_ascii_case(rlmi::CONTENT_TYPE) {
-            return self.apply_list(rlmi::read(&root.body)?, Some(&parts), body.len());
+            return self.apply_list(accepted, rlmi::read(&root.body)?, Some(&parts), body.len());
         }
+        document::check_accepted(accepted, &root.content_type)?;
         // signed, or with something beside it: the document is what counts
         self.apply_one(&root.content_type, &root.body)
     }
@@ -169,6 +189,7 @@ impl EventState {
 
     fn apply_list(
         &mut self,
+        accepted: Option<&str>,
         list: rlmi::List,
         parts: Option<&multipart::Multipart<'_>>,
         octets: usize,
@@ -178,7 +199,7 @@ impl EventState {
             Some(Content::List(table)) => Some(table),
             Some(Content::One(_)) | None => None,
         };
-        let Some(update) = list::update(known.as_deref(), started, list, parts, octets)? else {
+        let Some(update) = list::update(known.as_deref(), started, accepted, list, parts, octets)? else {
             return Ok(Applied::Stale);
         };
         let gap = update.gap();

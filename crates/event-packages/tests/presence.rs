@@ -339,6 +339,15 @@ fn cpidf_02_entity_of_another_presentity() {
     let finding = check_entity(&presence, "sip:b@example.com").unwrap();
     assert_eq!(finding.rule, "CPIDF-02");
     assert!(finding.message.contains("sip:a@example.com"));
+    let nobody = Presence {
+        entity: String::new(),
+        ..presence
+    };
+    let finding = check_entity(&nobody, "sip:b@example.com").unwrap();
+    assert_eq!(
+        finding.message,
+        "the document does not say whom it is about: it has no entity"
+    );
 }
 
 /// CPIDF-03: ids are there and differ; none is legal; the order is the schema's.

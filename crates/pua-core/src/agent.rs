@@ -117,14 +117,28 @@ impl UserAgent {
     }
 
     fn received(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
-        let parsed = if flow.transport.is_reliable() {
-            Message::parse_framed(bytes, &Limits::stream())
-        } else {
-            Message::parse_datagram(bytes, &Limits::default())
+        let stream = flow.transport.is_reliable();
+        let parse = |limits: &Limits| match stream {
+            true => Message::parse_framed(bytes, limits),
+            false => Message::parse_datagram(bytes, limits),
         };
-        let Ok(message) = parsed else {
-            self.core.counters.malformed += 1;
-            return;
+        let limits = if stream {
+            Limits::stream()
+        } else {
+            Limits::default()
+        };
+        let message = match parse(&limits) {
+            Ok(message) => message,
+            Err(error) => {
+                self.core.counters.malformed += 1;
+                // R3261-097: whoever sent it should know.
+                if let Some((code, reason)) = error.kind.refusal()
+                    && let Ok(message) = parse(&limits.to_refuse())
+                {
+                    self.uas.refuse(&mut self.core, flow, &message, code, reason);
+                }
+                return;
+            }
         };
         let StartLine::Status(status) = &message.start else {
             self.core.counters.requests_received += 1;

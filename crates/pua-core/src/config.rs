@@ -39,8 +39,11 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Dialog usages that one SUBSCRIBE may make by forking; NOTIFYs of more are refused (481).
     pub dialogs: usize,
-    /// Bytes of a document.
+    /// Bytes of a document to publish.
     pub body: usize,
+    /// Bytes of a document that a notifier tells: a list's are many in one. What is larger is
+    /// answered 413.
+    pub told: usize,
     /// Commands waiting for an answer.
     pub commands: usize,
     /// Server transactions remembered (RFC 3261 §17.2); beyond it the oldest are forgotten.
@@ -54,6 +57,7 @@ impl Default for Limits {
             subscriptions: 1_000_000,
             dialogs: 16,
             body: 256 * 1024,
+            told: 1024 * 1024,
             commands: 100_000,
             server_transactions: 100_000,
         }

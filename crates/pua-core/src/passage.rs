@@ -242,14 +242,16 @@ impl Passage {
             })
         });
         let mut insecure = false;
+        let secured = Uri::parse(own).is_ok_and(|uri| uri.is_sips());
         let mut offered: Vec<(u32, Arc<str>)> = Vec::new();
         for value in message.headers.list(HeaderName::Contact).take(REDIRECTIONS * 4) {
             let Ok(contact) = NameAddr::parse(value) else {
                 continue;
             };
             let Ok(uri) = contact.uri() else { continue };
-            insecure |= uri.is_sips();
-            if !uri.is_sip() || destination(&uri).is_err() {
+            insecure |= uri.is_sips() || secured;
+            // R3903-60, R5630-01: what was asked for by TLS is not asked for in clear instead.
+            if !uri.is_sip() || secured && !uri.is_sips() || destination(&uri).is_err() {
                 continue;
             }
             // A method or header fields of a stranger's URI are not followed (R3261-015).
@@ -328,4 +330,26 @@ pub(crate) fn bare(uri: &str) -> Option<String> {
         }
     }
     Some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use sip_wire::Limits;
+
+    /// R3903-60, R5630-01: from sips nothing leads to sip.
+    #[test]
+    fn r3903_60_sips_is_not_redirected_to_sip() {
+        let now = Instant::now();
+        let mut core = Core::new(now, Config::default(), [1; 32]);
+        let text = "SIP/2.0 302 Moved\r\nContact: <sip:b@192.0.2.2>\r\nContent-Length: 0\r\n\r\n";
+        let message = Message::parse_datagram(text.as_bytes(), &Limits::default()).unwrap();
+        for (own, followed) in [("sips:a@example.com", false), ("sip:a@example.com", true)] {
+            let own: Arc<str> = Arc::from(own);
+            let mut passage = Passage::default();
+            let led = passage.redirected(now, &mut core, (&own, u32::MAX), &message);
+            assert_eq!(led.is_ok(), followed, "{own}");
+        }
+    }
 }

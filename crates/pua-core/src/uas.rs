@@ -75,23 +75,11 @@ impl Uas {
             Ok(essentials) => essentials,
             Err(fault) => {
                 core.counters.malformed += 1;
-                // Too broken for a transaction: answered once, if it can be answered at all.
-                if message.method() != Some(Method::Ack)
-                    && let Some(via) = message.answerable()
-                {
-                    let (code, reason) = match message.request() {
-                        Some(line) if !line.version_ok => (505, reason_phrase(505)),
-                        _ => (400, fault.reason()),
-                    };
-                    let bytes = self.response(core, flow, message, code, reason, |_| {});
-                    core.outputs.push_back(Output::Transmit(Transmit {
-                        hop: response_hop(&via, flow),
-                        local: Some(flow.local),
-                        connection: flow.transport.is_reliable().then_some(flow.connection),
-                        bytes,
-                    }));
-                }
-                return;
+                let (code, reason) = match message.request() {
+                    Some(line) if !line.version_ok => (505, reason_phrase(505)),
+                    _ => (400, fault.reason()),
+                };
+                return self.refuse(core, flow, message, code, reason);
             }
         };
         // A notifier's news is worth more than an answer that was given long ago, and a NOTIFY
@@ -175,36 +163,73 @@ impl Uas {
         if line.method == Method::Notify {
             let answer = subscriber.notified(now, core, message, &essentials);
             let contact = answer.makes_dialog.then(|| our_contact(core, flow));
-            let reason = answer.reason.unwrap_or(reason_phrase(answer.code));
-            return self.respond(now, core, flow, message, key, answer.code, reason, |printer| {
-                if let Some(contact) = &contact {
-                    printer
-                        .copy(HeaderName::RecordRoute, &message.headers)
-                        .parts(HeaderName::Contact, &["<", contact, ">"]);
-                }
-                if let Some(accept) = &answer.accept {
-                    printer.header(HeaderName::Accept, accept);
-                }
-                if let Some(unsupported) = answer.unsupported {
-                    printer.header(HeaderName::Unsupported, unsupported);
-                }
-                if answer.identity_only {
-                    printer.header(HeaderName::AcceptEncoding, "identity");
-                }
-            });
+            return self.respond(
+                now,
+                core,
+                flow,
+                message,
+                key,
+                answer.code,
+                answer.phrase(),
+                |printer| {
+                    if let Some(contact) = &contact {
+                        printer
+                            .copy(HeaderName::RecordRoute, &message.headers)
+                            .parts(HeaderName::Contact, &["<", contact, ">"]);
+                    }
+                    if let Some(accept) = &answer.accept {
+                        printer.header(HeaderName::Accept, accept);
+                    }
+                    if let Some(unsupported) = answer.unsupported {
+                        printer.header(HeaderName::Unsupported, unsupported);
+                    }
+                    if answer.identity_only {
+                        printer.header(HeaderName::AcceptEncoding, "identity");
+                    }
+                },
+            );
         }
-        // §11.2; within a dialog that does not exist, 481 (§12.2.2).
+        // §11.2: within a dialog it is a request like any other (§12.2.2).
         if essentials.to_tag.is_some() {
-            return self.respond(now, core, flow, message, key, 481, reason_phrase(481), |_| {});
+            let code = subscriber.asked_in_dialog(&essentials);
+            if code != 200 {
+                return self.respond(now, core, flow, message, key, code, reason_phrase(code), |_| {});
+            }
         }
+        let lists = core.config.subscribe.eventlist;
         self.respond(now, core, flow, message, key, 200, "OK", |printer| {
             printer
                 .header(HeaderName::Allow, ALLOW)
-                .header(HeaderName::Accept, ACCEPT)
+                .parts(
+                    HeaderName::Accept,
+                    &[ACCEPT, if lists { ACCEPT_LISTS } else { "" }],
+                )
                 .header(HeaderName::AcceptEncoding, "identity")
                 .header(HeaderName::AcceptLanguage, "en")
-                .header(HeaderName::Supported, "");
+                .header(HeaderName::Supported, if lists { "eventlist" } else { "" });
         });
+    }
+
+    /// Too broken, or too much, for a transaction: answered once, if it can be answered at all.
+    pub(crate) fn refuse(
+        &mut self,
+        core: &mut Core,
+        flow: &Flow,
+        message: &Message<'_>,
+        code: u16,
+        reason: &str,
+    ) {
+        if message.method() == Some(Method::Ack) {
+            return;
+        }
+        let Some(via) = message.answerable() else { return };
+        let bytes = self.response(core, flow, message, code, reason, |_| {});
+        core.outputs.push_back(Output::Transmit(Transmit {
+            hop: response_hop(&via, flow),
+            local: Some(flow.local),
+            connection: flow.transport.is_reliable().then_some(flow.connection),
+            bytes,
+        }));
     }
 
     /// Why a Request-URI is not ours: 416 for a scheme we do not know, 404 for another's
@@ -277,9 +302,12 @@ impl Uas {
     }
 }
 
-/// The types that an application may publish and we can pass on.
+/// The types of documents that are read.
 const ACCEPT: &str = "application/pidf+xml, application/dialog-info+xml, application/simple-message-summary, \
-                      application/reginfo+xml, application/watcherinfo+xml";
+                      application/reginfo+xml, application/watcherinfo+xml, application/conference-info+xml, \
+                      application/xcap-diff+xml";
+/// Those of resource lists, where they are offered (RFC 4662 §4.5).
+const ACCEPT_LISTS: &str = ", multipart/related, application/rlmi+xml";
 
 /// Our Contact in the answer to a NOTIFY that has made a dialog: the address it came to.
 fn our_contact(core: &mut Core, flow: &Flow) -> String {

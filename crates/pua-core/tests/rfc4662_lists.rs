@@ -497,3 +497,29 @@ fn a_state_is_found_in_its_own_subscription_and_in_its_lists() {
     assert_eq!(found(&bed, "sip:b@d"), [b, l]);
     assert_eq!(found(&bed, a), [a]);
 }
+
+/// R6665-91, R6665-92: a part of a type that was not accepted is told as unreadable; the state stays.
+#[test]
+fn r6665_91_parts_of_another_type_are_unreadable() {
+    let (mut bed, sent) = listed();
+    bed.events.clear();
+    let entries: &[Entry<'_>] = &[("sip:b@d", "active", Some("closed"))];
+    let wrong = rlmi(1, false, entries).replace("application/pidf+xml", "text/html");
+    let notify = Notify::new(&sent, "n", 2, "active;expires=600").body(RELATED, &wrong);
+    assert_eq!(bed.notify(&notify), 200);
+    let unreadable = |bed: &Bed| {
+        let unreadable = bed
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Unreadable { .. }));
+        unreadable.count()
+    };
+    assert_eq!(unreadable(&bed), 1);
+    assert!(told(&mut bed).iter().all(|(_, _, basic)| basic != "closed"));
+    let root = "--b\r\nContent-Type: text/html\r\n\r\n<html/>\r\n--b--\r\n";
+    let notify = Notify::new(&sent, "n", 3, "active;expires=600").body("multipart/related;boundary=b", root);
+    bed.events.clear();
+    assert_eq!(bed.notify(&notify), 200);
+    assert_eq!(unreadable(&bed), 1);
+    assert!(told(&mut bed).is_empty());
+}

@@ -114,11 +114,30 @@ fn r6665_92_93_documents() {
     bed.nothing_sent();
 }
 
+/// SEC-09: what may be told is not bounded by what may be published, and comes by a stream in one
+/// message.
+#[test]
+fn sec_09_a_document_of_a_mebibyte_is_taken() {
+    let mut bed = Bed::new();
+    let sent = bed.subscribed("presence", EVER);
+    let note = "z".repeat(1024 * 1024 - OPEN.len() - 13);
+    let document = OPEN.replace("</tuple>", &format!("<note>{note}</note></tuple>"));
+    assert_eq!(document.len(), 1024 * 1024);
+    let notify = Notify::new(&sent, "n", 2, "active;expires=600").pidf(&document);
+    let hop = Hop {
+        transport: Transport::Tcp,
+        ..sent.hop
+    };
+    bed.receive_from(hop, &notify.text().replace("SIP/2.0/UDP", "SIP/2.0/TCP"));
+    assert_eq!(bed.answer_code(), 200);
+    assert_eq!(bed.told().last().unwrap().0.len(), document.len());
+}
+
 /// A document beyond the limit is refused; the subscription goes on.
 #[test]
 fn sec_09_document_too_large() {
     let mut config = config();
-    config.limits.body = 1000;
+    config.limits.told = 1000;
     let mut bed = Bed::with(config);
     let sent = bed.subscribed("presence", EVER);
     let large = Notify::new(&sent, "n", 2, "active;expires=600").pidf(&"x".repeat(1001));
@@ -193,4 +212,74 @@ fn r6665_100_more_than_is_remembered() {
     assert_eq!(bed.told().len(), 500);
     bed.run_to(100_000);
     assert_eq!(bed.statistic("server_transactions"), 0);
+}
+
+/// R6665-91, R6665-24: that a NOTIFY came and was refused is told to whoever waited for one.
+#[test]
+fn r6665_91_a_refused_notify_is_told() {
+    let mut config = config();
+    config.limits.told = 1000;
+    for (content_type, length, expected) in [
+        (
+            "text/plain",
+            10,
+            "415 Unsupported Media Type: the document is text/plain",
+        ),
+        ("application/pidf+xml", 1001, "has 1001 bytes, and 1000 are taken"),
+    ] {
+        let mut bed = Bed::with(config.clone());
+        let (id, sent) = bed.subscribe("presence", EVER);
+        bed.respond(&sent, 200, "Expires: 600\r\n");
+        let refused = |cseq: u32| {
+            let notify = Notify::new(&sent, "n", cseq, "active;expires=600");
+            notify.body(content_type, &"x".repeat(length))
+        };
+        bed.notify(&refused(1));
+        bed.run_to(33_000);
+        let detail = bed.subscription_outcome(id).detail.clone().unwrap();
+        assert!(detail.contains(expected), "{detail}");
+    }
+}
+
+/// R6665-91: in a dialog that stands such a document is told as one that cannot be read, and a refresh
+/// that brings nothing else says so.
+#[test]
+fn r6665_91_a_refused_notify_in_a_dialog_is_unreadable() {
+    let mut bed = Bed::new();
+    let sent = bed.subscribed("presence", EVER);
+    let notify = |cseq: u32| Notify::new(&sent, "n", cseq, "active;expires=600");
+    assert_eq!(bed.notify(&notify(2).body("text/plain", "x")), 415);
+    match bed.events.last() {
+        Some(Event::Unreadable { why, .. }) => assert!(why.contains("415") && why.contains("text/plain")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(bed.statistic("documents_unreadable"), 1);
+    let refresh = bed.run_to_next(600_000);
+    bed.respond(&refresh, 200, "Expires: 600\r\n");
+    let events = bed.events.len();
+    assert_eq!(bed.notify(&notify(3).body("text/plain", "x")), 415);
+    bed.run_to(refresh.at + 33_000);
+    let told = bed.events[events..].iter().find_map(|event| match event {
+        Event::Subscription {
+            change: SubscriptionChange::Terminated { detail, .. },
+            ..
+        } => detail.clone(),
+        _ => None,
+    });
+    assert!(told.unwrap().contains("was refused: 415"));
+}
+
+/// A NOTIFY that is taken makes up for one that was not.
+#[test]
+fn a_notify_that_is_taken_is_the_last_word() {
+    let mut bed = Bed::new();
+    let sent = bed.subscribed("presence", EVER);
+    let notify = |cseq: u32| Notify::new(&sent, "n", cseq, "active;expires=600");
+    assert_eq!(bed.notify(&notify(2).body("text/plain", "x")), 415);
+    assert_eq!(bed.notify(&notify(3).pidf(OPEN)), 200);
+    let refresh = bed.run_to_next(600_000);
+    bed.respond(&refresh, 200, "Expires: 600\r\n");
+    bed.run_to(refresh.at + 33_000);
+    let told = format!("{:?}", bed.events);
+    assert!(told.contains("no NOTIFY came after the refresh"), "{told}");
 }

@@ -4,7 +4,7 @@
 
 mod bed;
 
-use bed::notifier::{CLOSED, Notify, OPEN};
+use bed::notifier::{CLOSED, Notify, OPEN, subscribe};
 use bed::{Bed, config};
 use pua_core::*;
 
@@ -71,6 +71,26 @@ fn r6665_55_no_last_notify() {
     bed.nothing_left();
 }
 
+/// R6665-61: while the end of a lifetime, or one that was asked for, is under way, it can be seen that it is.
+#[test]
+fn r6665_61_an_end_under_way_is_seen() {
+    let mut bed = Bed::new();
+    bed.subscribed("presence", Lifetime::Seconds(60));
+    assert_eq!(bed.subscription("presence").until, Some(bed.at(60_000)));
+    // The notifier ends it, and has time to say so.
+    bed.run_to(61_000);
+    assert_eq!(bed.subscription("presence").until, Some(bed.at(60_000)));
+    let mut bed = Bed::new();
+    bed.subscribed("presence", EVER);
+    bed.run_to(5_000);
+    assert_eq!(bed.subscription("presence").until, None);
+    bed.unsubscribe("presence");
+    assert_eq!(bed.subscription("presence").until, Some(bed.at(5_000)));
+    // Wanted again: until further notice.
+    bed.command(Command::Subscribe(subscribe("presence", EVER)));
+    assert_eq!(bed.subscription("presence").until, None);
+}
+
 /// R6665-56: an end that is refused, or not answered, is the end as well.
 #[test]
 fn r6665_56_end_refused() {
@@ -84,6 +104,16 @@ fn r6665_56_end_refused() {
         }
         bed.run_to(100_000);
         assert_eq!(bed.answers(id), 1, "{code}");
+        // What was not ended there is not said to be; 481: it is not there.
+        let outcome = bed.subscription_outcome(id);
+        let expected = match code {
+            481 => 200,
+            0 => 408,
+            _ => code,
+        };
+        assert_eq!((outcome.code, outcome.next), (expected, Next::Ended));
+        assert_eq!(outcome.state, SubscriptionState::Terminated);
+        assert_eq!(outcome.detail.is_some(), code != 481, "{:?}", outcome.detail);
         bed.nothing_left();
         assert!(bed.sent.iter().all(|sent| sent.cseq() <= end.cseq()), "{code}");
     }
@@ -104,6 +134,88 @@ fn r6665_57_ended_before_the_dialog() {
         bed.nothing_left();
         assert!(bed.sent.iter().all(|again| again.bytes == sent.bytes), "{code}");
     }
+}
+
+const MWI: &str = "application/simple-message-summary";
+
+/// R6665-31, RFC 3842 §3.10: a fetch that has forked takes in what all say, until shortly after the
+/// final response; any mailbox with messages is one.
+#[test]
+fn r6665_31_a_forked_fetch_is_merged() {
+    let (no, yes) = ("Messages-Waiting: no\r\n", "Messages-Waiting: yes\r\n");
+    for final_first in [false, true] {
+        let mut bed = Bed::new();
+        let id = bed.fetch("message-summary");
+        let sent = bed.take();
+        let told =
+            |tag: &str, body: &str| Notify::new(&sent, tag, 1, "terminated;reason=timeout").body(MWI, body);
+        if final_first {
+            bed.respond(&sent, 200, "Expires: 0\r\n");
+        }
+        assert_eq!(bed.notify(&told("one", no)), 200);
+        bed.run_to(300);
+        assert_eq!(bed.answers(id), 0);
+        assert_eq!(bed.notify(&told("two", yes)), 200);
+        assert_eq!(bed.notify(&told("three", no)), 200);
+        if !final_first {
+            bed.run_to(1_000);
+            bed.respond(&sent, 200, "Expires: 0\r\n");
+        }
+        bed.run_to(bed.now + 501);
+        let outcome = bed.subscription_outcome(id);
+        assert_eq!(
+            (outcome.code, outcome.next, outcome.states.len()),
+            (200, Next::Ended, 1)
+        );
+        assert_eq!(&outcome.states[0].body[..], yes.as_bytes());
+        assert_eq!(bed.notify(&told("late", yes)), 481);
+        bed.nothing_left();
+    }
+}
+
+/// R6665-31: of other packages every dialog's word is told; who comes after that is late, and who
+/// comes alone and late is not waited for any more.
+#[test]
+fn r6665_31_a_forked_fetch_of_dialogs() {
+    let info = |entity: &str| {
+        format!(
+            "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='0' state='full' entity='{entity}'/>"
+        )
+    };
+    let mut bed = Bed::new();
+    let id = bed.fetch("dialog");
+    let sent = bed.take();
+    let told = |tag: &str| {
+        Notify::new(&sent, tag, 1, "active;expires=0").body("application/dialog-info+xml", &info(tag))
+    };
+    assert_eq!(bed.notify(&told("sip:one@h")), 200);
+    assert_eq!(bed.notify(&told("sip:two@h")), 200);
+    bed.respond(&sent, 200, "Expires: 0\r\n");
+    bed.run_to(600);
+    assert_eq!(bed.subscription_outcome(id).states.len(), 2);
+    bed.nothing_left();
+    let mut bed = Bed::new();
+    let id = bed.fetch("dialog");
+    let sent = bed.take();
+    bed.respond(&sent, 200, "Expires: 0\r\n");
+    bed.run_to(2_000);
+    let late = Notify::new(&sent, "n", 1, "active;expires=0").body("application/dialog-info+xml", &info("x"));
+    assert_eq!(bed.notify(&late), 200);
+    assert_eq!(bed.subscription_outcome(id).states.len(), 1);
+    bed.nothing_left();
+}
+
+/// R6665-31: without a final response, what has come is told when the command has waited enough.
+#[test]
+fn r6665_31_a_fetch_without_a_final_response() {
+    let mut bed = Bed::new();
+    let id = bed.fetch("message-summary");
+    let sent = bed.take();
+    let told = Notify::new(&sent, "n", 1, "terminated").body(MWI, "Messages-Waiting: no\r\n");
+    assert_eq!(bed.notify(&told), 200);
+    bed.run_to(61_000);
+    assert_eq!(bed.subscription_outcome(id).states.len(), 1);
+    bed.nothing_left();
 }
 
 /// R6665-58: a fetch takes no more than one NOTIFY, and leaves nothing.

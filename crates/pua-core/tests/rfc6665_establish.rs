@@ -95,6 +95,22 @@ fn r6665_81_order_of_events() {
     assert_eq!(kinds, ["active", "state", "state", "over"]);
 }
 
+/// R6665-22, SEC-09: as many routers as hops are taken at all, and all of them are gone along.
+#[test]
+fn r6665_22_seventy_routers() {
+    let mut bed = Bed::new();
+    let (_, sent) = bed.subscribe("presence", Lifetime::UntilFurtherNotice);
+    bed.respond(&sent, 200, "Expires: 600\r\n");
+    let rows: String = (0..70)
+        .map(|n| format!("Record-Route: <sip:p{n}@192.0.2.31;lr>\r\n"))
+        .collect();
+    assert_eq!(
+        bed.notify(&Notify::new(&sent, "n", 1, "active;expires=600").with(&rows)),
+        200
+    );
+    assert_eq!(bed.run_to_next(600_000).all("Route").len(), 70);
+}
+
 /// R6665-22: several rows and lists of Record-Route, as they stand.
 #[test]
 fn r6665_22_rows_in_the_order_received() {

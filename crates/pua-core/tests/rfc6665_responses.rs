@@ -48,6 +48,38 @@ fn r6665_36_interval_too_brief() {
     assert_eq!(bed.take().expires(), 600);
 }
 
+/// R3261-055: who does not understand resource lists is asked without, once, and not offered them again
+/// in the same dialog.
+#[test]
+fn r3261_055_without_resource_lists() {
+    let mut bed = Bed::new();
+    let (id, sent) = bed.subscribe("presence", EVER);
+    assert_eq!(sent.header("Supported"), Some("eventlist"));
+    bed.respond(&sent, 420, "Unsupported: eventlist\r\n");
+    let again = bed.take();
+    assert_eq!((again.header("Supported"), again.cseq()), (None, sent.cseq() + 1));
+    assert!(!again.header("Accept").unwrap().contains("rlmi"));
+    assert_eq!(again.header("Call-ID"), sent.header("Call-ID"));
+    assert_ne!(again.branch(), sent.branch());
+    bed.respond(&again, 200, "Expires: 600\r\n");
+    let notify = Notify::new(&again, "n", 1, "active;expires=600");
+    assert_eq!(bed.notify(&notify), 200);
+    assert_eq!(bed.subscription_outcome(id).code, 200);
+    assert_eq!(bed.run_to_next(600_000).header("Supported"), None);
+    // Each kind once; and what was never offered cannot be left out.
+    for unsupported in ["Unsupported: eventlist\r\n", "Unsupported: other\r\n"] {
+        let mut bed = Bed::new();
+        let (id, sent) = bed.subscribe("presence", EVER);
+        bed.respond(&sent, 420, unsupported);
+        if unsupported.contains("eventlist") {
+            let again = bed.take();
+            bed.respond(&again, 420, unsupported);
+        }
+        bed.nothing_sent();
+        assert_eq!(bed.subscription_outcome(id).code, 420);
+    }
+}
+
 /// R6665-36: bounded; nonsense is not followed; an end is never made longer.
 #[test]
 fn r6665_36_too_brief_without_end() {

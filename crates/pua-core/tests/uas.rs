@@ -2,6 +2,7 @@
 //! RFC 4475 and RFC 5118.
 
 mod bed;
+use bed::notifier::Notify;
 use bed::*;
 use pua_core::*;
 
@@ -61,6 +62,88 @@ fn r3261_086_options() {
     let inside = request("OPTIONS", "sip:pua@192.0.2.9", "")
         .replace("To: <sip:pua@192.0.2.9>", "To: <sip:pua@192.0.2.9>;tag=x");
     assert_eq!(code(&ask(&inside)), 481);
+}
+
+/// R3261-086, RFC 3261 §12.2.2: within a dialog as outside, but an old CSeq number is not taken, and
+/// nothing of the subscription changes.
+#[test]
+fn r3261_086_options_in_a_dialog() {
+    let mut bed = Bed::new();
+    let sent = bed.subscribed("presence", Lifetime::UntilFurtherNotice);
+    let mut ask = |cseq: u32, tag: &str| {
+        let mut notify = Notify::new(&sent, tag, cseq, "");
+        notify.state = None;
+        let text = notify.event("").text().replace("NOTIFY", "OPTIONS");
+        bed.receive_from(sent.hop, &text);
+        bed.answer_code()
+    };
+    assert_eq!(ask(5, "n"), 200);
+    assert_eq!(ask(4, "n"), 500);
+    assert_eq!(ask(6, "other"), 481);
+    let late = Notify::new(&sent, "n", 5, "active");
+    assert_eq!(
+        bed.notify(&Notify {
+            branch: "z9hG4bKlate".into(),
+            ..late
+        }),
+        500
+    );
+    assert_eq!(bed.notify(&Notify::new(&sent, "n", 7, "active")), 200);
+    assert_eq!(bed.subscription("presence").state, SubscriptionState::Active);
+}
+
+/// R3261-086, R4662-01: what is offered and understood is said.
+#[test]
+fn r3261_086_options_and_resource_lists() {
+    let text = request("OPTIONS", "sip:pua@192.0.2.9", "");
+    for offered in [true, false] {
+        let mut config = config();
+        config.subscribe.eventlist = offered;
+        let mut bed = Bed::with(config);
+        let hop = Hop {
+            transport: Transport::Udp,
+            addr: "192.0.2.7:40000".parse().unwrap(),
+        };
+        bed.receive_from(hop, &text);
+        let response = bed.responses.last().unwrap();
+        let accept = response.header("Accept").unwrap();
+        for known in ["pidf", "conference-info", "xcap-diff"] {
+            assert!(accept.contains(&format!("application/{known}+xml")), "{known}");
+        }
+        assert_eq!(accept.contains("application/rlmi+xml"), offered);
+        assert_eq!(response.text().contains("\r\nSupported: eventlist\r\n"), offered);
+    }
+}
+
+/// R3261-097, SEC-09: what is beyond a limit of its head is told so, and no more is done with it.
+#[test]
+fn r3261_097_beyond_the_limits_is_answered() {
+    let rows = |row: &str, times: usize| row.repeat(times);
+    for (extra, expected, reason) in [
+        (rows("X-Y: z\r\n", 300), 400, "Too Many Header Fields"),
+        (
+            rows("Record-Route: <sip:192.0.2.5;lr>\r\n", 71),
+            400,
+            "Too Many Hops",
+        ),
+        (
+            format!("X-Y: {}\r\n", "z".repeat(9000)),
+            400,
+            "Header Field Too Long",
+        ),
+    ] {
+        let text = request("NOTIFY", "sip:pua@192.0.2.9", &extra);
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let response = ask_by(transport, text.as_bytes()).1.unwrap();
+            assert_eq!(code(&response), expected);
+            assert!(response.start().ends_with(reason), "{}", response.start());
+        }
+        let ack = text.replace("NOTIFY", "ACK");
+        assert!(ask_by(Transport::Udp, ack.as_bytes()).1.is_none());
+    }
+    let uri = format!("sip:pua@192.0.2.9;x={}", "y".repeat(5000));
+    let text = request("OPTIONS", &uri, "").replace(&format!("To: <{uri}>"), "To: <sip:pua@192.0.2.9>");
+    assert_eq!(code(&ask(&text)), 414);
 }
 
 /// R3261-081: known methods 405 with Allow, others 501. R3261-089: INVITE too.

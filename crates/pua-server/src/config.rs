@@ -35,6 +35,9 @@ pub struct Config {
     /// The address to name in Contact and Via in place of the socket's own, e.g. the public
     /// address before a NAT.
     pub advertise: Option<SocketAddr>,
+    /// The size above which a NOTIFY goes by TCP, in bytes; by UDP all the same where TCP is refused
+    /// (RFC 3261 §18.1.1).
+    pub udp_limit: usize,
     /// The value of the Server header; `None`: no such header.
     pub server_header: Option<String>,
     /// The base timers.
@@ -56,6 +59,7 @@ impl Default for Config {
             dummy_dialog: true,
             notify_interval: Duration::ZERO,
             advertise: None,
+            udp_limit: 1300,
             server_header: None,
             timers: Timers::default(),
             slot: 0,
@@ -66,7 +70,8 @@ impl Default for Config {
 /// Event packages served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packages {
-    /// Every one; what is not known is kept as opaque documents.
+    /// Every one; what is not known is kept as opaque documents. Only of a template nothing is
+    /// known by what is published.
     Any,
     /// These; others are answered 489.
     Only(Vec<String>),
@@ -77,7 +82,8 @@ impl Packages {
     #[must_use]
     pub fn contains(&self, event_type: &str) -> bool {
         match self {
-            Packages::Any => true,
+            // Who watches is told by nobody here (RFC 3857).
+            Packages::Any => !event_type.ends_with(".winfo"),
             Packages::Only(names) => names.iter().any(|name| name == event_type),
         }
     }

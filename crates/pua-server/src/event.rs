@@ -58,6 +58,8 @@ pub enum Ended {
     Refused(u16),
     /// A NOTIFY was not answered, or could not be sent.
     Unanswered,
+    /// The server stops.
+    Stopped,
 }
 
 /// Something worth telling.
@@ -98,6 +100,11 @@ pub enum Event {
         package: Arc<str>,
         /// Why.
         why: Ended,
+    },
+    /// A NOTIFY was sent without its document: by UDP it cannot be sent with it, and TCP was refused.
+    DocumentLeftOut {
+        /// Bytes of the message with the document.
+        bytes: usize,
     },
     /// A request was refused.
     Refused {

@@ -1,9 +1,9 @@
 //! NOTIFY: telling watchers (RFC 6665 §4.2.2). One request at a time for each subscription; what
 //! changes meanwhile goes out with the next.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sip_transaction::Transmit;
+use sip_transaction::{Hop, Transmit, Transport};
 use sip_wire::{HeaderName, Method, Printer};
 
 use crate::event::{Ended, Event, Output};
@@ -11,6 +11,11 @@ use crate::server::Server;
 use crate::store::ResourceId;
 use crate::subscribe::is_loose;
 use crate::subscription::{Notifying, Phase, SubscriptionId, ends_subscription};
+
+/// The largest datagram that IP can carry, less its own headers.
+const DATAGRAM: usize = 65_507;
+/// How long large messages are not tried by TCP after it was refused.
+const TCP_REFUSED_FOR: Duration = Duration::from_secs(600);
 
 impl Server {
     /// Tells all watchers of a resource that its state has changed.
@@ -58,23 +63,58 @@ impl Server {
         let last = matches!(held.phase, Phase::Ending(_));
         held.notifying = Notifying::InFlight { again: false, last };
         held.not_before = Some(now + self.config.notify_interval);
-        let (path, owner, cseq) = (held.path.clone(), held.tag.owner(), held.local_cseq);
+        let (path, owner) = (held.path.clone(), held.tag.owner());
+        let takes_tcp = held.no_tcp_until.is_none_or(|until| until <= now);
 
         let (key, branch) = self.clients.reserve("NOTIFY");
-        let own = self.own_address(path.local, path.hop.addr);
+        let document = (composed.content_type.as_deref(), &*body);
+        let mut hop = path.hop;
+        let mut bytes = self.notify_bytes(now, id, hop, branch.as_str(), document);
+        // RFC 3261 §18.1.1: the size of the whole message decides, and then its Via changes.
+        if hop.transport == Transport::Udp && bytes.len() > self.config.udp_limit && takes_tcp {
+            hop.transport = Transport::Tcp;
+            bytes = self.notify_bytes(now, id, hop, branch.as_str(), document);
+        }
+        if hop.transport == Transport::Udp && bytes.len() > DATAGRAM {
+            // The subscription stands all the same, and a NOTIFY is owed.
+            self.tell(Event::DocumentLeftOut { bytes: bytes.len() });
+            bytes = self.notify_bytes(now, id, hop, branch.as_str(), (None, b""));
+        }
+        let transmit = self.clients.start(
+            now,
+            key,
+            owner,
+            Transmit {
+                hop,
+                local: Some(path.local),
+                connection: path.connection,
+                bytes: bytes.into(),
+            },
+        );
+        self.counters.notified += 1;
+        self.transmit(transmit);
+    }
+
+    /// The bytes of the present NOTIFY of a subscription.
+    fn notify_bytes(
+        &self,
+        now: Instant,
+        id: SubscriptionId,
+        hop: Hop,
+        branch: &str,
+        (content_type, body): (Option<&str>, &[u8]),
+    ) -> Vec<u8> {
         let Some(held) = self.subscriptions.get(id as usize) else {
-            return;
+            return Vec::new();
         };
+        let own = self.own_address(held.path.local, hop.addr);
         let (target, routes) = held.routing(is_loose);
         let mut bytes = Vec::with_capacity(768 + body.len());
         let mut out = Printer::request(&mut bytes, Method::Notify, target);
+        let transport = hop.transport.via_token();
         out.header_fmt(
             HeaderName::Via,
-            format_args!(
-                "SIP/2.0/{} {own};branch={};rport",
-                path.hop.transport.via_token(),
-                branch.as_str()
-            ),
+            format_args!("SIP/2.0/{transport} {own};branch={branch};rport"),
         );
         out.header(HeaderName::MaxForwards, "70");
         for route in routes {
@@ -85,7 +125,7 @@ impl Server {
             }
         }
         out.verbatim(&held.rows);
-        out.header_fmt(HeaderName::CSeq, format_args!("{cseq} NOTIFY"));
+        out.header_fmt(HeaderName::CSeq, format_args!("{} NOTIFY", held.local_cseq));
         match held.phase {
             Phase::Active { expires_at } => {
                 let left = expires_at
@@ -97,22 +137,51 @@ impl Server {
                     format_args!("active;expires={left}"),
                 )
             }
+            // What is watched may be here again soon, but nothing of this subscription will.
+            Phase::Ending(Ended::Stopped) => out.header(
+                HeaderName::SubscriptionState,
+                "terminated;reason=probation;retry-after=5",
+            ),
             Phase::Ending(_) => out.header(HeaderName::SubscriptionState, "terminated;reason=timeout"),
         };
-        out.body(composed.content_type.as_deref(), &body);
-        let transmit = self.clients.start(
-            now,
-            key,
-            owner,
-            Transmit {
-                hop: path.hop,
-                local: Some(path.local),
-                connection: path.connection,
-                bytes: bytes.into(),
-            },
-        );
-        self.counters.notified += 1;
-        self.transmit(transmit);
+        out.body(content_type, body);
+        bytes
+    }
+
+    /// A NOTIFY could not be delivered to `hop`.
+    pub(crate) fn notify_undelivered(&mut self, now: Instant, owner: u64, hop: Hop) {
+        let id = owner as SubscriptionId;
+        if let Some(held) = self
+            .subscriptions
+            .get_mut(id as usize)
+            .filter(|held| held.tag.owner() == owner && held.path.hop.transport == Transport::Udp)
+            && hop.transport == Transport::Tcp
+            && matches!(held.notifying, Notifying::InFlight { .. })
+        {
+            // It went by TCP for its size only: as it is now by UDP (RFC 3261 §18.1.1).
+            held.no_tcp_until = Some(now + TCP_REFUSED_FOR);
+            held.notifying = Notifying::Settled;
+            held.not_before = None;
+            return self.notify(now, id);
+        }
+        self.notify_answered(now, owner, None);
+    }
+
+    /// Ends all subscriptions: each watcher is told so, and asked to come back later.
+    pub(crate) fn end_subscriptions(&mut self, now: Instant) {
+        let all: Vec<SubscriptionId> = self
+            .subscriptions
+            .iter()
+            .map(|(id, _)| id as SubscriptionId)
+            .collect();
+        for id in all {
+            if let Some(held) = self.subscriptions.get_mut(id as usize)
+                && matches!(held.phase, Phase::Active { .. })
+            {
+                held.phase = Phase::Ending(Ended::Stopped);
+                self.notify(now, id);
+            }
+        }
     }
 
     /// Takes in the final response to a NOTIFY; `None`: there is none and there will be none.

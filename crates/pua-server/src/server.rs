@@ -37,6 +37,8 @@ pub struct Server {
     pub(crate) random: StdRng,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<Output>,
+    /// Whether it takes no requests any more.
+    stopping: bool,
     /// A buffer.
     pub(crate) key: ResourceKey,
     pub(crate) media_types: Vec<Arc<str>>,
@@ -84,6 +86,7 @@ impl Server {
             authentication_info: None,
             counters: Counters::default(),
             outputs: VecDeque::new(),
+            stopping: false,
             key: ResourceKey::default(),
             media_types: Vec::new(),
             random,
@@ -98,11 +101,19 @@ impl Server {
             Input::Received { flow, bytes } => self.receive(now, flow, bytes),
             Input::Unreachable { hop, connection } => {
                 for owner in self.clients.fail(hop, connection) {
-                    self.notify_answered(now, owner, None);
+                    self.notify_undelivered(now, owner, hop);
                 }
             }
         }
         self.elapse(now);
+    }
+
+    /// Begins to stop: watchers are told that their subscriptions are over, and requests are
+    /// refused. Drain [`Server::poll_output`] after; what is not answered yet is in
+    /// [`Counters::subscriptions`].
+    pub fn stop(&mut self, now: Instant) {
+        self.stopping = true;
+        self.end_subscriptions(now);
     }
 
     /// The next thing to do; call until `None` after every input.
@@ -152,14 +163,28 @@ impl Server {
 
     fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
         self.counters.received += 1;
-        let parsed = if flow.transport.is_reliable() {
-            Message::parse_framed(bytes, &Limits::stream())
-        } else {
-            Message::parse_datagram(bytes, &Limits::default())
+        let stream = flow.transport.is_reliable();
+        let parse = |limits: &Limits| match stream {
+            true => Message::parse_framed(bytes, limits),
+            false => Message::parse_datagram(bytes, limits),
         };
-        let Ok(message) = parsed else {
-            self.counters.dropped += 1;
-            return;
+        let limits = if stream {
+            Limits::stream()
+        } else {
+            Limits::default()
+        };
+        let message = match parse(&limits) {
+            Ok(message) => message,
+            Err(error) => {
+                match error.kind.refusal() {
+                    Some((code, reason)) => match parse(&limits.to_refuse()) {
+                        Ok(message) => self.refuse_broken(flow, &message, code, reason),
+                        Err(_) => self.counters.dropped += 1,
+                    },
+                    None => self.counters.dropped += 1,
+                }
+                return;
+            }
         };
         match message.start {
             StartLine::Request(line) => self.receive_request(now, flow, &message, line),
@@ -187,7 +212,7 @@ impl Server {
         let essentials = match message.essentials() {
             Ok(essentials) => essentials,
             Err(fault) => {
-                self.refuse_broken(flow, message, fault.reason());
+                self.refuse_broken(flow, message, 400, fault.reason());
                 return;
             }
         };
@@ -215,6 +240,8 @@ impl Server {
             Reply::Refused(refuse(505, "Version Not Supported"))
         } else if merged {
             Reply::Refused(refuse(482, "Loop Detected"))
+        } else if self.stopping {
+            Reply::Refused(refuse_with(503, "Server Is Stopping", With::RetryAfter(5)))
         } else if full {
             Reply::Refused(refuse_with(503, "Too Many Transactions", With::RetryAfter(5)))
         } else {
@@ -269,8 +296,8 @@ impl Server {
         }
     }
 
-    /// Refuses a request that lacks what a transaction needs, if it has what an answer needs.
-    fn refuse_broken(&mut self, flow: &Flow, message: &Message<'_>, reason: &'static str) {
+    /// Refuses a request that lacks what a transaction needs, or has more than is taken, if it has what an answer needs.
+    fn refuse_broken(&mut self, flow: &Flow, message: &Message<'_>, code: u16, reason: &'static str) {
         let Some(via) = message
             .answerable()
             .filter(|_| message.method() != Some(Method::Ack))
@@ -278,10 +305,10 @@ impl Server {
             self.counters.dropped += 1;
             return;
         };
-        self.count_refusal(400, reason);
+        self.count_refusal(code, reason);
         let tag = self.new_tag().digits();
         let mut bytes = Vec::with_capacity(512);
-        response(&mut bytes, 400, reason, message, flow, Some(tag.as_str())).body(None, b"");
+        response(&mut bytes, code, reason, message, flow, Some(tag.as_str())).body(None, b"");
         self.transmit(Transmit {
             hop: response_hop(&via, flow),
             local: Some(flow.local),

@@ -146,6 +146,7 @@ impl Server {
                 local: request.flow.local,
                 connection: None,
             },
+            no_tcp_until: None,
             local_cseq: 0,
             remote_cseq: request.essentials.cseq.number,
             version: 0,

@@ -112,6 +112,8 @@ pub(crate) struct Subscription {
     /// The route set: `<uri>` or what stood in Record-Route, in the order of the requests we send.
     pub(crate) route_set: Box<[Box<str>]>,
     pub(crate) path: Path,
+    /// Until when a large NOTIFY is not tried by TCP, since that was refused.
+    pub(crate) no_tcp_until: Option<Instant>,
     pub(crate) local_cseq: u32,
     pub(crate) remote_cseq: u32,
     /// How many documents were sent: the version of the next.

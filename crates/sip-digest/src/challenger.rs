@@ -144,8 +144,8 @@ impl Challenger {
     /// Verifies the credentials of a request. `values` are its Authorization rows; `secret` knows
     /// the users, and is asked with a name and the algorithm for the matching [`Ha1`].
     ///
-    /// Credentials without `qop` (RFC 2069) are accepted; they are not protected against replay
-    /// within the life of the nonce.
+    /// Credentials without `qop` (RFC 2069) are denied: it is always offered, and without it they
+    /// could be replayed for as long as the nonce lives.
     pub fn verify<'a>(
         &mut self,
         now: Instant,
@@ -181,14 +181,12 @@ impl Challenger {
             .filter(|algorithm| self.config.algorithms.contains(algorithm))?;
         let (username, uri) = (unescape(given.username?), unescape(given.uri?));
         let (nonce, cnonce) = (unescape(given.nonce?), unescape(given.cnonce.unwrap_or("")));
-        let qop = given.qop.filter(|qop| !qop.is_empty());
+        let qop = given.qop?;
         let known = |qop: &str| {
             qop.eq_ignore_ascii_case("auth") || (self.config.auth_int && qop.eq_ignore_ascii_case("auth-int"))
         };
         let nc_text = given.nc.unwrap_or("");
-        if qop.is_some_and(|qop| !known(qop) || given.cnonce.is_none())
-            || (self.config.same_uri && uri != request.uri)
-        {
+        if !known(qop) || given.cnonce.is_none() || (self.config.same_uri && uri != request.uri) {
             return None;
         }
         let ha1 = secret(&username, algorithm).filter(|ha1| ha1.hash() == algorithm.hash())?;
@@ -197,7 +195,7 @@ impl Challenger {
             nonce: &nonce,
             cnonce: &cnonce,
             nc: nc_text.as_bytes(),
-            qop,
+            qop: Some(qop),
             method: request.method,
             uri: &uri,
             body: request.body,
@@ -215,11 +213,9 @@ impl Challenger {
         if self.mint.age(now, issued) > self.config.nonce_lifetime {
             return Some(Verdict::Stale);
         }
-        if qop.is_some() {
-            let count = parse_nc(nc_text)?;
-            if !self.seen.note(issued.serial, count) {
-                return Some(Verdict::Stale);
-            }
+        let count = parse_nc(nc_text)?;
+        if !self.seen.note(issued.serial, count) {
+            return Some(Verdict::Stale);
         }
         Some(Verdict::Accepted(username.into_owned()))
     }

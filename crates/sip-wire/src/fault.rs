@@ -55,6 +55,18 @@ pub enum ParseErrorKind {
 }
 
 impl ParseErrorKind {
+    /// How a request is answered that is beyond a limit of its head, as far as it can be answered
+    /// (RFC 3261 §21.4.1, §21.4.11); `None`: it is no message at all.
+    pub fn refusal(self) -> Option<(u16, &'static str)> {
+        match self {
+            ParseErrorKind::LineTooLong => Some((400, "Header Field Too Long")),
+            ParseErrorKind::TooManyHeaders => Some((400, "Too Many Header Fields")),
+            ParseErrorKind::TooManyHops => Some((400, "Too Many Hops")),
+            ParseErrorKind::UriTooLong => Some((414, "Request-URI Too Long")),
+            _ => None,
+        }
+    }
+
     pub(crate) fn at(self, offset: usize) -> ParseError {
         ParseError { kind: self, offset }
     }

@@ -36,11 +36,23 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For streams: as for datagrams, but 1 MiB.
+    /// For streams: as for datagrams, but a body of 1 MiB and its head.
     pub fn stream() -> Limits {
         Limits {
-            message: 1024 * 1024,
+            message: (1024 + 64) * 1024,
             ..Limits::default()
+        }
+    }
+
+    /// For a request that is to be refused for being beyond the others: as many rows and hops and
+    /// as long lines as fit into the message, since its answer is made of them.
+    pub fn to_refuse(self) -> Limits {
+        Limits {
+            message: self.message,
+            headers: usize::MAX,
+            line: self.message,
+            uri: self.message,
+            via: usize::MAX,
         }
     }
 }

@@ -171,7 +171,7 @@ fn a_body_beyond_the_limit_is_not_waited_for() {
 #[test]
 fn the_defaults() {
     assert_eq!(Limits::default().message, 65_535);
-    assert_eq!(Limits::stream().message, 1024 * 1024);
+    assert_eq!(Limits::stream().message, 1024 * 1024 + 65_536);
     let (d, s) = (Limits::default(), Limits::stream());
     assert_eq!((d.headers, d.line, d.via), (256, 8192, 70));
     assert_eq!((s.headers, s.line, s.via), (256, 8192, 70));

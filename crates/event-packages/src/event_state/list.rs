@@ -186,19 +186,21 @@ impl Table {
 /// What a notification makes of a table; `None`: its version is not newer.
 ///
 /// `started`: whether what is known comes from the same dialog, so that versions count and partial state has a base.
-/// `octets`: the length of the whole body.
+/// `accepted`: the only type of document that members may have. `octets`: the length of the whole body.
 ///
 /// # Errors
 /// More members, levels or octets than are kept.
 pub(super) fn update(
     known: Option<&Table>,
     started: bool,
+    accepted: Option<&str>,
     list: List,
     parts: Option<&Multipart<'_>>,
     octets: usize,
 ) -> Result<Option<Update>, DocumentError> {
     let mut reader = Reader {
         started,
+        accepted,
         // each part is read once for each level that it is in; a body that refers to one part again and again ends here
         budget: octets * MAX_DEPTH,
         kept: 0,
@@ -232,8 +234,10 @@ fn too_many(what: &'static str, limit: usize) -> DocumentError {
     DocumentError::new(ErrorKind::TooMany { what, limit })
 }
 
-struct Reader {
+struct Reader<'a> {
     started: bool,
+    /// The only type of document that is taken.
+    accepted: Option<&'a str>,
     /// Octets of parts that may still be read.
     budget: usize,
     /// Octets of the documents read that will be kept.
@@ -242,7 +246,7 @@ struct Reader {
     gap: bool,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn table(
         &mut self,
         known: Option<&Table>,
@@ -406,7 +410,9 @@ impl Reader {
         if part.body.trim_ascii().is_empty() {
             return (known.cloned(), None);
         }
-        let step = match Held::step(known, self.started, &part.content_type, &part.body) {
+        let step = match document::check_accepted(self.accepted, &part.content_type)
+            .and_then(|()| Held::step(known, self.started, &part.content_type, &part.body))
+        {
             // the table is made anew: a document that tells everything needs no base (RFC 4662 §5.6.1)
             Ok(Step::Stale | Step::Refused) if full => {
                 Held::step(known, false, &part.content_type, &part.body)

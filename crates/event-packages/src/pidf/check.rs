@@ -76,17 +76,11 @@ pub fn check(body: &[u8]) -> Vec<Finding> {
 /// RFC 3863 and `sip:` in practice.
 pub fn check_entity(presence: &Presence, uri: &str) -> Option<Finding> {
     let same = address(&presence.entity) == address(uri);
-    (!same).then(|| {
-        Finding::warning(
-            "CPIDF-02",
-            None,
-            format!(
-                "the document is about {}, not about {}",
-                clip(&presence.entity),
-                clip(uri)
-            ),
-        )
-    })
+    let text = || match presence.entity.trim() {
+        "" => "the document does not say whom it is about: it has no entity".to_owned(),
+        entity => format!("the document is about {}, not about {}", clip(entity), clip(uri)),
+    };
+    (!same).then(|| Finding::warning("CPIDF-02", None, text()))
 }
 
 /// User and host of a URI in the form that is compared.

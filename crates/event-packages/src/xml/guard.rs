@@ -1,4 +1,5 @@
-//! A look over a document before it is parsed: document types, depth and numbers that would make the parser slow.
+//! A look over a document before it is parsed: document types, depth and numbers that would make the parser slow, and
+//! references to what is no character, which it takes for some other.
 
 use super::limits;
 use crate::{DocumentError, ErrorKind};
@@ -9,7 +10,7 @@ use crate::{DocumentError, ErrorKind};
 /// sees it, since both find the end of a comment, a CDATA section, an instruction and a quoted value in the same way.
 ///
 /// # Errors
-/// [`ErrorKind::TooLarge`], [`ErrorKind::TooMany`], [`ErrorKind::DocumentType`].
+/// [`ErrorKind::TooLarge`], [`ErrorKind::TooMany`], [`ErrorKind::DocumentType`], [`ErrorKind::NotWellFormed`].
 pub(crate) fn guard(text: &str) -> Result<(), DocumentError> {
     if text.len() > limits::OCTETS {
         return Err(DocumentError::new(ErrorKind::TooLarge {
@@ -23,6 +24,7 @@ pub(crate) fn guard(text: &str) -> Result<(), DocumentError> {
     while let Some(found) = memchr::memchr(b'<', bytes.get(at..).unwrap_or_default()) {
         let start = at + found;
         let rest = bytes.get(start + 1..).unwrap_or_default();
+        references(bytes, at, start)?;
         let skipped = match rest {
             [b'!', b'-', b'-', inner @ ..] => past(inner, b"-->").map(|n| n + 3),
             [b'!', b'[', b'C', inner @ ..] => past(inner, b"]]>").map(|n| n + 3),
@@ -47,12 +49,50 @@ pub(crate) fn guard(text: &str) -> Result<(), DocumentError> {
                         DocumentError::new(ErrorKind::TooMany { what, limit }).at_line(line(bytes, start))
                     );
                 }
+                references(bytes, start, start + 1 + tag.length.unwrap_or(0))?;
                 tag.length
             }
         };
         match skipped {
             Some(skipped) => at = start + 1 + skipped,
             None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Octets of a reference that are looked at.
+const LONGEST_REFERENCE: usize = 32;
+
+/// Looks at the character references in the octets from `from` to `to`: each must be one that a document could have as it
+/// is (XML 1.0 §4.1). What is no reference at all is the parser's to tell.
+fn references(bytes: &[u8], from: usize, to: usize) -> Result<(), DocumentError> {
+    let piece = bytes.get(from..to).unwrap_or_default();
+    for at in memchr::memchr_iter(b'&', piece) {
+        let Some(digits) = piece.get(at + 1..).and_then(|rest| rest.strip_prefix(b"#")) else {
+            continue;
+        };
+        // A longer one is zeros; what has no end must not be looked at again and again.
+        let digits = digits
+            .get(..digits.len().min(LONGEST_REFERENCE))
+            .unwrap_or_default();
+        let (digits, radix) = match digits {
+            [b'x', hex @ ..] => (hex, 16),
+            _ => (digits, 10),
+        };
+        let Some(end) = memchr::memchr(b';', digits) else {
+            continue;
+        };
+        let text = std::str::from_utf8(digits.get(..end).unwrap_or_default()).unwrap_or_default();
+        if text.is_empty() || !text.chars().all(|c| c.is_digit(radix)) {
+            continue;
+        }
+        let named = u32::from_str_radix(text, radix).ok().and_then(char::from_u32);
+        if !named.is_some_and(super::write::is_legal) {
+            let what = "a reference to what is no character";
+            return Err(
+                DocumentError::new(ErrorKind::NotWellFormed(what.to_owned())).at_line(line(bytes, from + at))
+            );
         }
     }
     Ok(())

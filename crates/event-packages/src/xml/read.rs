@@ -37,7 +37,8 @@ pub(crate) fn clip(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// The octets as text: UTF-8, UTF-16 by its byte order mark, or ISO 8859-1 when the declaration names it.
+/// The octets as text: UTF-8, UTF-16 by its byte order mark, or ISO 8859-1 or Windows-1252 when the
+/// declaration names it.
 ///
 /// # Errors
 /// [`ErrorKind::TooLarge`], [`ErrorKind::Encoding`].
@@ -70,20 +71,79 @@ fn utf8(body: &[u8]) -> Result<Cow<'_, str>, DocumentError> {
         Ok(text) => Ok(Cow::Borrowed(
             text.trim_start_matches(BLANKS).trim_end_matches('\0'),
         )),
-        Err(_) if declares_latin1(body) => Ok(Cow::Owned(body.iter().map(|&b| char::from(b)).collect())),
         Err(fault) => {
-            Err(DocumentError::new(ErrorKind::Encoding)
-                .at_line(super::guard::line(body, fault.valid_up_to())))
+            let read = match declared(body) {
+                Some(Declared::Latin1) => Some(body.iter().map(|&octet| char::from(octet)).collect()),
+                Some(Declared::Windows1252) => body.iter().map(|&octet| windows_1252(octet)).collect(),
+                None => None,
+            };
+            read.map(Cow::Owned).ok_or_else(|| {
+                DocumentError::new(ErrorKind::Encoding).at_line(super::guard::line(body, fault.valid_up_to()))
+            })
         }
     }
 }
 
-fn declares_latin1(body: &[u8]) -> bool {
+/// An encoding of one octet a character.
+enum Declared {
+    Latin1,
+    Windows1252,
+}
+
+/// The one that a declaration names.
+fn declared(body: &[u8]) -> Option<Declared> {
     let end = memchr::memmem::find(body, b"?>").unwrap_or(0).min(200);
     let declaration = String::from_utf8_lossy(body.get(..end).unwrap_or_default()).to_ascii_lowercase();
-    ["iso-8859-1", "latin1", "windows-1252"]
-        .iter()
-        .any(|name| declaration.contains(name))
+    let names = |names: &[&str]| names.iter().any(|name| declaration.contains(name));
+    if names(&["windows-1252", "cp1252"]) {
+        Some(Declared::Windows1252)
+    } else if names(&["iso-8859-1", "latin1"]) {
+        Some(Declared::Latin1)
+    } else {
+        None
+    }
+}
+
+/// What an octet is in Windows-1252: between 0x80 and 0x9F not what it is in ISO 8859-1, and five are nothing.
+fn windows_1252(octet: u8) -> Option<char> {
+    const OTHERS: [Option<char>; 32] = [
+        Some('€'),
+        None,
+        Some('‚'),
+        Some('ƒ'),
+        Some('„'),
+        Some('…'),
+        Some('†'),
+        Some('‡'),
+        Some('ˆ'),
+        Some('‰'),
+        Some('Š'),
+        Some('‹'),
+        Some('Œ'),
+        None,
+        Some('Ž'),
+        None,
+        None,
+        Some('‘'),
+        Some('’'),
+        Some('“'),
+        Some('”'),
+        Some('•'),
+        Some('–'),
+        Some('—'),
+        Some('˜'),
+        Some('™'),
+        Some('š'),
+        Some('›'),
+        Some('œ'),
+        None,
+        Some('ž'),
+        Some('Ÿ'),
+    ];
+    match octet {
+        0x80..=0x9F => OTHERS.get(usize::from(octet - 0x80)).copied().flatten(),
+        _ => Some(char::from(octet)),
+    }
 }
 
 /// The tree of a text.

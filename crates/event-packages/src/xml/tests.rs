@@ -100,3 +100,52 @@ fn an_illegal_character_is_told_with_its_element() {
         "note: XML cannot carry the character U+0008; remove it"
     );
 }
+
+/// XML 1.0 §4.1: what is no character is none as a reference either.
+#[test]
+fn references_to_what_is_no_character_are_not_well_formed() {
+    for bad in [
+        "&#xD800;",
+        "&#xdfff;",
+        "&#55296;",
+        "&#0;",
+        "&#x8;",
+        "&#xFFFE;",
+        "&#x110000;",
+        "&#99999999999;",
+    ] {
+        for text in [format!("<a>b{bad}c</a>"), format!("<a>\n<b x='{bad}'/></a>")] {
+            assert!(matches!(kind(&text), ErrorKind::NotWellFormed(_)), "{text}");
+        }
+        for text in [
+            format!("<a><!--{bad}--></a>"),
+            format!("<a><![CDATA[{bad}]]></a>"),
+        ] {
+            assert!(parse(&text).is_ok(), "{text}");
+        }
+    }
+    let good = parse("<a x='&#9;'>&#x41;&#65;&#x1F600;&#xE000;</a>").unwrap();
+    assert_eq!(good.root_element().text(), Some("AA\u{1F600}\u{E000}"));
+    let many = format!("<a>{}</a>", "&#".repeat(limits::OCTETS / 2 - 10));
+    assert!(parse(&many).is_err());
+}
+
+/// Windows-1252 is not ISO 8859-1 between 0x80 and 0x9F.
+#[test]
+fn encodings_of_one_octet() {
+    let text = |encoding: &str, octets: &[u8]| {
+        let head = format!("<?xml version='1.0' encoding='{encoding}'?><a>");
+        let body = [head.as_bytes(), octets, b"</a>"].concat();
+        let text = read::text(&body).map(|text| text.into_owned());
+        text.map(|text| text.split("<a>").nth(1).unwrap().to_owned()).ok()
+    };
+    let windows = text("Windows-1252", b"\x80\x93\xfc\x94\x9f");
+    assert_eq!(
+        windows.as_deref(),
+        Some("\u{20AC}\u{201C}\u{FC}\u{201D}\u{178}</a>")
+    );
+    assert_eq!(text("windows-1252", b"\x81"), None);
+    let latin = text("ISO-8859-1", b"\x85\xfc");
+    assert_eq!(latin.as_deref(), Some("\u{85}\u{FC}</a>"));
+    assert_eq!(text("utf-8", b"\xfc"), None);
+}

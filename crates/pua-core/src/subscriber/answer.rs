@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sip_transaction::Hop;
 use sip_wire::{DeltaSeconds, HeaderName, Message, NameAddr, StatusLine};
 
-use super::dialog::dialog_hop;
+use super::dialog::{dialog_hop, needs_tls};
 use super::settle::Ended;
 use super::subscription::{Operation, State};
 use super::usage::Doing;
@@ -125,9 +125,27 @@ impl Subscriber {
                 }
                 self.attempt(now, core, at, Some(failure));
             }
+            _ if status.code == 420 && self.goes_without_lists(core, index, message) => {
+                self.again(now, core, at);
+            }
             _ => self.fail(now, core, at, failure().explained("SUBSCRIBE", message)),
         }
         self.arm(index);
+    }
+
+    /// R3261-055: whether a server that does not understand resource lists has been offered them,
+    /// and will not be again.
+    fn goes_without_lists(&mut self, core: &Core, index: u32, message: &Message<'_>) -> bool {
+        let named = message
+            .headers
+            .list(HeaderName::Unsupported)
+            .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return false;
+        };
+        let offered = subscription.accepted(core.config.subscribe.eventlist).lists;
+        subscription.without_lists |= named;
+        named && offered
     }
 
     /// 2xx to a first SUBSCRIBE: no more than that it has been taken (R6665-27). A dialog is made
@@ -177,7 +195,10 @@ impl Subscriber {
             .dialogs
             .iter()
             .any(|dialog| dialog.told.state.list_uri().is_some());
-        if !subscription.dialogs.is_empty() && (list || !subscription.takes_several_dialogs()) {
+        if !subscription.dialogs.is_empty()
+            && !subscription.intent.fetch
+            && (list || !subscription.takes_several_dialogs())
+        {
             subscription.state = State::Established;
         }
         if durable {
@@ -229,7 +250,10 @@ impl Subscriber {
             .and_then(|contact| NameAddr::parse(contact).ok())
             .filter(|contact| contact.uri().is_ok_and(|uri| uri.is_sip()))
             .map(|contact| contact.uri);
-        if let Some(target) = target.filter(|target| **target != *dialog.target) {
+        // R3261-043: where it would have to go by TLS it does not go at all.
+        let target =
+            target.filter(|target| **target != *dialog.target && !needs_tls(core, target, dialog.routes()));
+        if let Some(target) = target {
             dialog.target = self.shared.text(target.into());
             let joined = dialog_hop(now, core, own_hop, &dialog.target, dialog.routes());
             core.hops.leave(std::mem::replace(&mut dialog.next_hop, joined));

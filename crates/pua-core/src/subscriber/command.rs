@@ -180,7 +180,12 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
-        subscription.intent.desire = Desire::Gone;
+        if subscription.intent.fetch && !subscription.dialogs.is_empty() {
+            // What it has brought; there is nothing to end at the notifier.
+            self.gathered(now, core, index);
+            return;
+        }
+        subscription.unwanted(self.epoch.moment(now));
         if !self.stopping {
             core.persist(Change::DeleteSubscription {
                 key: subscription.key,
@@ -324,7 +329,7 @@ fn check(subscribe: &Subscribe) -> Result<String, Refusal> {
     let key = usable(&subscribe.name.presentity).map_err(Refusal::BadPresentity)?;
     usable(&subscribe.name.watcher).map_err(Refusal::BadWatcher)?;
     for member in subscribe.members.iter() {
-        Uri::parse(member).map_err(|fault| Refusal::BadPresentity(fault.reason()))?;
+        usable(member).map_err(Refusal::BadPresentity)?;
     }
     Ok(key)
 }
@@ -336,9 +341,12 @@ fn own_hop(now: Instant, core: &mut Core, presentity: &str, proxy: Option<&Proxy
     next_hop_for(now, core, presentity, proxy, configured.as_ref())
 }
 
-/// Whether a URI is one that can be subscribed to, or watch.
+/// Whether a URI is one that can be subscribed to, or watch: nothing about `sips` goes out in
+/// clear, whatever the next hop is (RFC 3261 §8.1.2).
 pub(super) fn usable(uri: &str) -> Result<String, &'static str> {
-    Uri::parse(uri)
-        .map(|uri| uri.key())
-        .map_err(|fault| fault.reason())
+    let uri = Uri::parse(uri).map_err(|fault| fault.reason())?;
+    if uri.is_sips() {
+        return Err("sips needs TLS, which is not supported yet");
+    }
+    Ok(uri.key())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip_wire::{Essentials, HeaderName, Message, NameAddr, SubscriptionStateValue};
+use sip_wire::{Essentials, HeaderName, Message, NameAddr, SubscriptionStateValue, Uri};
 
 use super::Subscriber;
 use super::notify::Notify;
@@ -18,7 +18,7 @@ use crate::schedule::refresh_after;
 /// What a notifier's clock and ours may differ by before a duration counts as extended.
 const ROUNDING: Duration = Duration::from_secs(1);
 /// Routers of a route set that are kept.
-pub(super) const ROUTES: usize = 32;
+pub(super) const ROUTES: usize = 70;
 
 impl Subscriber {
     /// The dialog usage that a NOTIFY makes (RFC 6665 §4.4.1): remote tag, target and route set
@@ -32,15 +32,7 @@ impl Subscriber {
         essentials: &Essentials<'_>,
         target: Option<&str>,
     ) -> Option<u64> {
-        let mut routes: Vec<Box<str>> = Vec::new();
-        for route in message.headers.list(HeaderName::RecordRoute) {
-            let router = NameAddr::parse(route).ok()?;
-            router.uri().ok()?;
-            if routes.len() >= ROUTES {
-                return None;
-            }
-            routes.push(std::str::from_utf8(route).ok()?.into());
-        }
+        let routes = routes_of(message)?;
         let subscription = self.subscriptions.get_mut(index as usize)?;
         let until = match (
             subscription.state,
@@ -177,6 +169,35 @@ impl Subscriber {
         }
         changed
     }
+}
+
+/// The route set that a NOTIFY makes: Record-Route in the order received (R6665-22); `None`: it
+/// cannot be followed.
+pub(super) fn routes_of(message: &Message<'_>) -> Option<Vec<Box<str>>> {
+    let mut routes: Vec<Box<str>> = Vec::new();
+    for route in message.headers.list(HeaderName::RecordRoute) {
+        let router = NameAddr::parse(route).ok()?;
+        router.uri().ok()?;
+        if routes.len() >= ROUTES {
+            return None;
+        }
+        routes.push(std::str::from_utf8(route).ok()?.into());
+    }
+    Some(routes)
+}
+
+/// Whether requests in a dialog would have to go by TLS, which there is not yet: in clear they
+/// must not go, whatever the next hop is (RFC 3261 §8.1.2, §26.2.2).
+pub(super) fn needs_tls(core: &Core, target: &str, routes: &[Box<str>]) -> bool {
+    if Uri::parse(target).is_ok_and(|uri| uri.is_sips()) {
+        return true;
+    }
+    // How the proxy goes on from there is its own affair.
+    if routes.is_empty() && core.config.subscribe.dialogs_through_proxy {
+        return false;
+    }
+    let secure = |token: &str| token.eq_ignore_ascii_case("tls") || token.eq_ignore_ascii_case("wss");
+    first_hop(target, routes).is_some_and(|uri| uri.is_sips() || uri.transport().is_some_and(secure))
 }
 
 /// The next hop of requests in a dialog: where the route set or the target leads (R6665-67), else

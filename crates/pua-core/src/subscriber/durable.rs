@@ -7,7 +7,7 @@ use sip_wire::{NameAddr, Uri};
 
 use super::Subscriber;
 use super::command::usable;
-use super::dialog::{ROUTES, dialog_hop};
+use super::dialog::{ROUTES, dialog_hop, needs_tls};
 use super::identity::{SetIdentity, bits_of};
 use super::subscription::{Intent, State, Subscription};
 use super::usage::{Dialog, Dialogs};
@@ -242,6 +242,7 @@ fn is_sound(core: &Core, record: &DialogRecord) -> bool {
         && record.routes.len() <= ROUTES
         && (core.hops.is_known_to_lead(&record.target)
             || Uri::parse(&record.target).is_ok_and(|uri| uri.is_sip()))
+        && !needs_tls(core, &record.target, &record.routes)
         && record
             .routes
             .iter()

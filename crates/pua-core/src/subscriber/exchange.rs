@@ -9,7 +9,7 @@ use bytes::Bytes;
 use event_packages::Package;
 use sip_transaction::{Hop, Transmit, Transport};
 
-use super::request::{Accepted, SubscribeRequest, in_dialog, resource_lists};
+use super::request::{SubscribeRequest, in_dialog, resource_lists};
 use super::settle::Ended;
 use super::subscription::{Exchange, Operation, State, Subscription};
 use super::usage::Doing;
@@ -45,10 +45,12 @@ impl Subscriber {
         };
         if let Some(past) = subscription.past_mut() {
             past.forks = None;
+            past.refused = None;
             past.over.clear();
         }
         subscription.identity = identity;
         subscription.cseq = 0;
+        subscription.without_lists = false;
         let exchange = self.open(now, core, index, None, Operation::Subscribe);
         let expires = self.expires_to_ask(now, core, index, exchange);
         if let Some(exchange) = self.exchanges.get_mut(exchange as usize) {
@@ -232,8 +234,15 @@ impl Subscriber {
             .dialog
             .and_then(|id| subscription.dialogs.iter().find(|dialog| dialog.id == id));
         let (uri, rows) = match dialog {
-            // R6665-67: the route set alone, even an empty one.
-            Some(dialog) => in_dialog(&dialog.target, dialog.routes()),
+            // R6665-67: the route set alone, even an empty one; where the hop is the proxy's all the
+            // same, a loose router wants its Route (R3261-038).
+            Some(dialog) => {
+                let (uri, mut rows) = in_dialog(&dialog.target, dialog.routes());
+                if dialog.routes().is_empty() {
+                    rows.extend(preloaded.map(std::borrow::Cow::Owned));
+                }
+                (uri, rows)
+            }
             None => (
                 exchange
                     .passage
@@ -243,7 +252,7 @@ impl Subscriber {
             ),
         };
         let routes: Vec<&str> = rows.iter().map(|row| &**row).collect();
-        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let accepted = subscription.accepted(core.config.subscribe.eventlist);
         let accept = accepted.header();
         let (call_id, from_tag) = (subscription.identity.call_id(), subscription.identity.own_tag());
         let members = &subscription.intent.extras.members;

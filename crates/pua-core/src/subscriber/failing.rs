@@ -27,7 +27,12 @@ impl Subscriber {
         let State::Trying { exchange, .. } = subscription.state else {
             return;
         };
+        if subscription.intent.fetch && !subscription.dialogs.is_empty() {
+            self.gathered(now, core, index);
+            return;
+        }
         let answered = exchange.is_none();
+        let refused = subscription.refused().map(str::to_owned);
         let server = core
             .hops
             .peek(subscription.next_hop)
@@ -42,14 +47,17 @@ impl Subscriber {
         if !alone {
             return;
         }
-        let why = if answered {
-            "the SUBSCRIBE was accepted, but no NOTIFY came: can the notifier reach our Contact?"
-        } else {
-            "neither a final response nor a NOTIFY came"
+        let why = match refused {
+            Some(refused) => format!("a NOTIFY came, but was refused: {refused}"),
+            None if answered => {
+                "the SUBSCRIBE was accepted, but no NOTIFY came: can the notifier reach our Contact?"
+                    .to_owned()
+            }
+            None => "neither a final response nor a NOTIFY came".to_owned(),
         };
         let failure = Failure {
             origin: FailureOrigin::Timeout,
-            ..Failure::local(408, server, why.to_owned())
+            ..Failure::local(408, server, why)
         };
         self.not_made(now, core, index, &failure);
     }
@@ -69,6 +77,13 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
+        if failure.origin != FailureOrigin::Server
+            && subscription.intent.fetch
+            && !subscription.dialogs.is_empty()
+        {
+            self.gathered(now, core, index);
+            return;
+        }
         if failure.origin != FailureOrigin::Server && !subscription.dialogs.is_empty() {
             // The NOTIFY says that it was taken, whatever became of the response. For how long, a
             // refresh will tell if that did not.
@@ -232,6 +247,15 @@ impl Subscriber {
         subscription.set_last(self.epoch.moment(now), failure.code, &failure.reason);
         if exchange.operation == Operation::Unsubscribe {
             // R6665-56: it ends by itself there, if it is there at all.
+            if !(failure.origin == FailureOrigin::Server && ends_subscription(failure.code)) {
+                let known = failure.detail.as_deref();
+                let detail = known.map_or(String::new(), |known| format!("{known}; "));
+                let failure = failure.clone().because(format!(
+                    "{detail}it was not ended at the server, and ends there by itself"
+                ));
+                let outcome = failed(subscription, &failure, Next::Ended);
+                self.answer(core, index, Awaited::End, &outcome);
+            }
             self.forget_dialog(now, core, index, id);
             return;
         }

@@ -5,6 +5,7 @@
 //! NOTIFYs a subscription is a lease like a publication, kept by the same pacing and patience.
 
 mod answer;
+mod answering;
 mod command;
 mod dialog;
 mod durable;
@@ -35,7 +36,7 @@ use crate::core::Core;
 use crate::division::{Numbers, Share};
 use crate::epoch::Epoch;
 use crate::owner::{Owner, Role};
-use crate::publication::{Cause, Desire};
+use crate::publication::Cause;
 use settle::{Ended, OVERSHOOT};
 use shared::Shared;
 use subscription::{Exchange, Operation, State};
@@ -158,11 +159,18 @@ impl Subscriber {
             return;
         };
         if subscription.until().is_some_and(|until| until <= now) {
-            subscription.intent.desire = Desire::Gone;
+            subscription.unwanted(self.epoch.moment(now));
             self.lifetime_over(now, core, index);
             return;
         }
         let moment = self.epoch.moment(now);
+        if subscription
+            .gathers_until(self.epoch)
+            .is_some_and(|at| at <= moment)
+        {
+            self.gathered(now, core, index);
+            return;
+        }
         match subscription.state {
             State::Waiting { retry_at, .. } if retry_at <= moment => {
                 self.enqueue(now, core, index, Cause::Ourselves);
@@ -174,6 +182,7 @@ impl Subscriber {
             Some(subscription) => subscription
                 .dialogs
                 .iter()
+                .filter(|_| !subscription.intent.fetch)
                 .filter(|dialog| dialog.due().is_some_and(|at| at <= moment))
                 .map(|dialog| dialog.id)
                 .collect(),
@@ -191,6 +200,7 @@ impl Subscriber {
         let moment = self.epoch.moment(now);
         let wanted = subscription.stands();
         let until = subscription.until().filter(|_| subscription.dialogs.len() == 1);
+        let refused = subscription.refused().map(str::to_owned);
         let Some(dialog) = subscription.dialog(id) else {
             return;
         };
@@ -207,12 +217,15 @@ impl Subscriber {
                 timer_n: Some(timer_n),
                 ..
             } if timer_n <= moment => {
-                let why = "no NOTIFY came after the refresh";
+                let why = match refused {
+                    Some(refused) => format!("the NOTIFY after the refresh was refused: {refused}"),
+                    None => "no NOTIFY came after the refresh".to_owned(),
+                };
                 self.dialog_over(now, core, index, id, Ended::locally(why));
             }
             // What is left of the wanted lifetime is not worth a subscription of its own.
             _ if dialog.expires_at <= moment && until.is_some_and(|until| until <= now + OVERSHOOT) => {
-                subscription.intent.desire = Desire::Gone;
+                subscription.unwanted(self.epoch.moment(now));
                 self.lifetime_over(now, core, index);
             }
             _ if dialog.expires_at <= moment => {

@@ -11,52 +11,18 @@ use sip_wire::{
     SubscriptionStateValue,
 };
 
-use super::dialog::dialog_hop;
-use super::request::Accepted;
+use super::answering::{NEEDS_TLS, NotifyAnswer, readable};
+use super::dialog::{dialog_hop, needs_tls, routes_of};
 use super::settle::Ended;
 use super::subscription::{Operation, State};
 use super::usage::Doing;
 use super::{Awaited, Subscriber};
 use crate::core::Core;
+use crate::output::{Event, Output};
 use crate::publication::Cause;
 
 /// How soon after one refresh the next is sent because a partial document was missed.
 const GAP_PAUSE: Duration = Duration::from_secs(5);
-
-/// How a NOTIFY is answered.
-pub(crate) struct NotifyAnswer {
-    pub(crate) code: u16,
-    /// In place of the registered reason phrase.
-    pub(crate) reason: Option<&'static str>,
-    /// The types that are taken (415).
-    pub(crate) accept: Option<String>,
-    /// An extension that this subscription has not offered (420).
-    pub(crate) unsupported: Option<&'static str>,
-    /// The encoding is what cannot be taken (415).
-    pub(crate) identity_only: bool,
-    /// It has made a dialog: Record-Route and Contact belong into the answer (RFC 3261 §12.1.1).
-    pub(crate) makes_dialog: bool,
-}
-
-impl NotifyAnswer {
-    fn code(code: u16) -> Self {
-        NotifyAnswer {
-            code,
-            reason: None,
-            accept: None,
-            unsupported: None,
-            identity_only: false,
-            makes_dialog: false,
-        }
-    }
-
-    fn because(code: u16, reason: &'static str) -> Self {
-        NotifyAnswer {
-            reason: Some(reason),
-            ..NotifyAnswer::code(code)
-        }
-    }
-}
 
 /// What of a NOTIFY has been checked and is taken.
 pub(super) struct Notify<'m> {
@@ -89,8 +55,46 @@ impl Subscriber {
         let answer = self.take(now, core, message, essentials);
         if answer.code >= 300 {
             core.counters.notifies_refused += 1;
+            self.notify_refused(core, essentials, &answer);
         }
         answer
+    }
+
+    /// A NOTIFY was refused: who waits for one ought to know that it came. In a dialog that stands
+    /// its document is told as one that cannot be read.
+    fn notify_refused(&mut self, core: &mut Core, essentials: &Essentials<'_>, answer: &NotifyAnswer) {
+        // What is late, or belongs to nothing, says nothing about the subscription.
+        if matches!(answer.code, 481 | 500) {
+            return;
+        }
+        let Some(subscription) = self
+            .addressed(essentials)
+            .and_then(|index| self.subscriptions.get_mut(index as usize))
+        else {
+            return;
+        };
+        let mut why = format!("{} {}", answer.code, answer.phrase());
+        if let Some(detail) = &answer.detail {
+            why.push_str(": ");
+            why.push_str(detail);
+        }
+        let remote_tag = essentials.from_tag.unwrap_or("");
+        let dialog = subscription
+            .dialogs
+            .iter()
+            .find(|dialog| *dialog.remote_tag == *remote_tag)
+            .map(|dialog| dialog.id);
+        if let Some(dialog) = dialog
+            && matches!(answer.code, 413 | 415)
+        {
+            core.counters.documents_unreadable += 1;
+            core.outputs.push_back(Output::Event(Event::Unreadable {
+                name: subscription.name.clone(),
+                dialog,
+                why: format!("the NOTIFY was refused: {why}"),
+            }));
+        }
+        subscription.make_past().refused = Some(why.into());
     }
 
     fn take(
@@ -143,7 +147,7 @@ impl Subscriber {
             Some(ours) if ours.id != event.id => return NotifyAnswer::code(481),
             _ => {}
         }
-        let accepted = Accepted::of(&subscription.name.package, core.config.subscribe.eventlist);
+        let accepted = subscription.accepted(core.config.subscribe.eventlist);
         let list = headers
             .list(HeaderName::Require)
             .any(|tag| tag.eq_ignore_ascii_case(b"eventlist"));
@@ -171,7 +175,12 @@ impl Subscriber {
             Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => {
                 return NotifyAnswer::code(500);
             }
-            Some(_) => {}
+            Some(dialog) => {
+                let moved = target.filter(|target| **target != *dialog.target);
+                if !ends && moved.is_some_and(|target| needs_tls(core, target, dialog.routes())) {
+                    return NotifyAnswer::because(400, NEEDS_TLS);
+                }
+            }
             None => {
                 // R6665-25, R6665-26, R6665-30, R6665-70: nothing that was not asked for.
                 let open = matches!(subscription.state, State::Trying { .. })
@@ -194,6 +203,12 @@ impl Subscriber {
                 }
                 if target.is_none() && !ends {
                     return NotifyAnswer::because(400, "Missing or bad Contact");
+                }
+                let Some(routes) = routes_of(message) else {
+                    return NotifyAnswer::because(400, "Bad Record-Route");
+                };
+                if !ends && target.is_some_and(|target| needs_tls(core, target, &routes)) {
+                    return NotifyAnswer::because(400, NEEDS_TLS);
                 }
             }
         }
@@ -262,6 +277,28 @@ impl Subscriber {
             .or_else(|| self.restored_at(tag).filter(is_it))
     }
 
+    /// A request in a dialog that asks for nothing of the subscription: how it is answered
+    /// (RFC 3261 §12.2.2).
+    pub(crate) fn asked_in_dialog(&mut self, essentials: &Essentials<'_>) -> u16 {
+        let index = self.addressed(essentials);
+        let dialogs = index
+            .and_then(|index| self.subscriptions.get_mut(index as usize))
+            .map(|subscription| subscription.dialogs.iter_mut());
+        let remote_tag = essentials.from_tag.unwrap_or("");
+        match dialogs
+            .into_iter()
+            .flatten()
+            .find(|dialog| *dialog.remote_tag == *remote_tag)
+        {
+            None => 481,
+            Some(dialog) if essentials.cseq.number <= dialog.remote_cseq => 500,
+            Some(dialog) => {
+                dialog.remote_cseq = essentials.cseq.number;
+                200
+            }
+        }
+    }
+
     fn has_dialog(&self, index: u32, id: u64) -> bool {
         self.subscriptions
             .get(index as usize)
@@ -282,6 +319,9 @@ impl Subscriber {
             return false;
         };
         subscription.notifies += 1;
+        if let Some(past) = subscription.past_mut() {
+            past.refused = None;
+        }
         let ends = notify.state.value == SubscriptionStateValue::Terminated;
         // What is told comes after that it is in force, and before that it is over.
         let changed = !ends && self.stands(now, core, index, id, new, &notify);
@@ -311,15 +351,18 @@ impl Subscriber {
             // A single dialog, confirmed by the 2xx as well: no other can come.
             if let State::Trying { exchange: None, .. } = subscription.state
                 && !several
+                && !fetch
             {
                 subscription.state = State::Established;
             }
             let wanted = subscription.stands();
-            self.answer_told(core, index, id);
             if fetch {
                 // What was asked for is here; a notifier that thinks more of it finds out.
-                self.dialog_over(now, core, index, id, Ended::silently());
-            } else if !wanted {
+                self.fetched(now, core, index, id, several);
+                return changed;
+            }
+            self.answer_told(core, index, id);
+            if !wanted {
                 self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Application);
             } else if taken.over {
                 // CCONF-02: there is nothing to watch any more.
@@ -328,12 +371,12 @@ impl Subscriber {
             return changed;
         }
         let reason = notify.state.reason.map(|reason| Arc::from(known_reason(reason)));
-        // Told to whoever waits for the state before the dialog is taken away.
         if fetch {
             if let Some(subscription) = self.subscriptions.get_mut(index as usize) {
-                subscription.make_past().termination.clone_from(&reason);
+                subscription.make_past().termination = reason;
             }
-            self.answer_told(core, index, id);
+            self.fetched(now, core, index, id, several);
+            return false;
         }
         self.dialog_over(
             now,
@@ -343,6 +386,29 @@ impl Subscriber {
             Ended::told(reason, notify.state.retry_after),
         );
         false
+    }
+
+    /// A fetch has brought something. Where it may have forked the others are waited for, as long as
+    /// the SUBSCRIBE is open and a little longer (R6665-31, RFC 3842 §3.10).
+    fn fetched(&mut self, now: Instant, core: &mut Core, index: u32, id: u64, several: bool) {
+        let waits = self
+            .subscriptions
+            .get(index as usize)
+            .is_some_and(|subscription| {
+                let open = matches!(
+                    subscription.state,
+                    State::Trying {
+                        exchange: Some(_),
+                        ..
+                    }
+                );
+                let until = subscription.gathers_until(self.epoch);
+                several && (open || until.is_some_and(|until| until > self.epoch.moment(now)))
+            });
+        if !waits {
+            self.answer_told(core, index, id);
+            self.dialog_over(now, core, index, id, Ended::silently());
+        }
     }
 
     /// Answers those who wait for what a notifier tells.
@@ -356,48 +422,6 @@ impl Subscriber {
         let outcome = self.outcome_told(core, subscription, id);
         self.answer(core, index, Awaited::State, &outcome);
     }
-}
-
-/// The body, if there is one and it can be taken; `ends`: the NOTIFY ends the subscription, and
-/// is taken whatever it brings.
-fn readable<'m>(
-    core: &Core,
-    accepted: &Accepted,
-    message: &'m Message<'_>,
-    ends: bool,
-) -> Result<Option<(&'m str, &'m [u8])>, NotifyAnswer> {
-    if message.body.is_empty() {
-        return Ok(None);
-    }
-    let refused = |answer: NotifyAnswer| if ends { Ok(None) } else { Err(answer) };
-    let Some(content_type) = message
-        .headers
-        .get(HeaderName::ContentType)
-        .and_then(|value| std::str::from_utf8(value).ok())
-    else {
-        return refused(NotifyAnswer::because(400, "Missing Content-Type"));
-    };
-    let encoded = message
-        .headers
-        .list(HeaderName::ContentEncoding)
-        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
-    if encoded {
-        // R6665-96: none was offered.
-        return refused(NotifyAnswer {
-            identity_only: true,
-            ..NotifyAnswer::code(415)
-        });
-    }
-    if !accepted.takes(content_type) {
-        return refused(NotifyAnswer {
-            accept: accepted.header(),
-            ..NotifyAnswer::code(415)
-        });
-    }
-    if message.body.len() > core.config.limits.body {
-        return refused(NotifyAnswer::code(413));
-    }
-    Ok(Some((content_type, message.body)))
 }
 
 /// The notifier's entity-tag (RFC 5839 §5.1), if there is one and it is a token.

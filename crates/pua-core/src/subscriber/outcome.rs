@@ -77,8 +77,48 @@ impl Subscriber {
         outcome
     }
 
+    /// A fetch has brought all that it will: every dialog's word, and of mailboxes the one that has
+    /// messages (RFC 3842 §3.10).
+    pub(super) fn gathered(&mut self, now: Instant, core: &mut Core, index: u32) {
+        let Some(subscription) = self.subscriptions.get(index as usize) else {
+            return;
+        };
+        let Some(first) = subscription.dialogs.first().map(|dialog| dialog.id) else {
+            return;
+        };
+        let mut outcome = self.outcome_told(core, subscription, first);
+        outcome.states.clear();
+        for dialog in subscription.dialogs.iter() {
+            for state in known_states(self.epoch, subscription, &dialog.told) {
+                if !outcome.states.iter().any(|known| known.body == state.body) {
+                    outcome.states.push(state);
+                }
+            }
+        }
+        let waiting = |state: &ResourceState| {
+            let summary = state.document.as_ref().map(|document| document.summary());
+            summary.and_then(|summary| summary.messages_waiting)
+        };
+        if outcome.states.iter().any(|state| waiting(state).is_some()) {
+            let rank = |state: &ResourceState| waiting(state).map(|told| told.waiting);
+            outcome.states.sort_by_key(|state| std::cmp::Reverse(rank(state)));
+            outcome.states.truncate(1);
+        }
+        self.answer(core, index, Awaited::State, &outcome);
+        self.end(now, core, index);
+    }
+
     /// A command has waited as long as it wanted to.
     pub(super) fn waiter_due(&mut self, now: Instant, core: &mut Core, waiter: u32) {
+        // What a fetch has brought so far is better than nothing.
+        let fetch = self.waiters.get(waiter as usize).and_then(|known| {
+            let subscription = self.subscriptions.get(known.subscription as usize)?;
+            let gathers = subscription.intent.fetch && !subscription.dialogs.is_empty();
+            gathers.then_some(known.subscription)
+        });
+        if let Some(index) = fetch {
+            return self.gathered(now, core, index);
+        }
         let Some(known) = self.waiters.try_remove(waiter as usize) else {
             return;
         };
@@ -104,9 +144,15 @@ impl Subscriber {
                 "no NOTIFY in time; the daemon goes on trying",
             ),
         };
+        let why = match subscription.refused() {
+            Some(refused) if known.awaited == Awaited::State => {
+                format!("{why}; the last NOTIFY was refused: {refused}")
+            }
+            _ => why.to_owned(),
+        };
         let failure = Failure {
             origin: FailureOrigin::Timeout,
-            ..Failure::local(408, None, why.to_owned())
+            ..Failure::local(408, None, why)
         };
         let outcome = failed(subscription, &failure, next);
         let abandoned = subscription.intent.fetch && !subscription.is_awaited();

@@ -108,7 +108,7 @@ const LIST_TYPES: &str = "multipart/related, application/rlmi+xml";
 /// What a subscription to a package takes in NOTIFYs.
 pub(super) struct Accepted {
     /// The package's own type; `None`: whatever comes, since the package is not known.
-    content_type: Option<&'static str>,
+    pub(super) content_type: Option<&'static str>,
     /// Resource lists as well.
     pub(super) lists: bool,
 }

@@ -128,7 +128,7 @@ impl Subscriber {
                     until,
                 },
             ) => {
-                if told && subscription.takes_several_dialogs() {
+                if told && !subscription.intent.fetch && subscription.takes_several_dialogs() {
                     subscription.make_past().forks = Some(Forks { timer_n, until });
                 }
                 exchange

@@ -13,19 +13,23 @@
 //! what is due follows from the state.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use event_packages::Package;
 use sip_wire::reason_phrase;
 use smallvec::SmallVec;
 
 use super::SetIdentity;
+use super::request::Accepted;
 use super::usage::{Dialog, Dialogs, Told};
 use crate::command::{Proxy, SubscriptionName};
 use crate::epoch::{Epoch, Moment};
 use crate::passage::Passage;
 use crate::publication::{Cause, Desire, Last};
 use crate::schedule::Patience;
+
+/// How long after the final response to a fetch others may answer it where it has forked.
+const GATHERING: Duration = Duration::from_millis(500);
 
 /// What an application may have said beside the name: most have said nothing, and share that.
 #[derive(Clone)]
@@ -130,6 +134,10 @@ pub(super) struct Past {
     pub(super) recent: Option<Recent>,
     /// The notifier's last reason for ending it (§4.1.3).
     pub(super) termination: Option<Arc<str>>,
+    /// How the last NOTIFY was answered, if it was refused.
+    pub(super) refused: Option<Box<str>>,
+    /// Since when it is not wanted any more: its end is under way.
+    unwanted_since: Option<Moment>,
 }
 
 /// Indices of commands.
@@ -162,6 +170,8 @@ pub(super) struct Subscription {
     last_at: Option<Moment>,
     /// Its reason phrase, if it is not the registered one.
     reason: Option<Arc<str>>,
+    /// The server has refused to hear of resource lists (420): they are not offered.
+    pub(super) without_lists: bool,
     /// NOTIFYs taken.
     pub(super) notifies: u64,
 }
@@ -185,8 +195,14 @@ impl Subscription {
             last_code: 0,
             last_at: None,
             reason: None,
+            without_lists: false,
             notifies: 0,
         }
+    }
+
+    /// What it takes in NOTIFYs; `offered`: whether resource lists are offered at all.
+    pub(super) fn accepted(&self, offered: bool) -> Accepted {
+        Accepted::of(&self.name.package, offered && !self.without_lists)
     }
 
     /// What is left of earlier dialogs, if anything is.
@@ -209,11 +225,17 @@ impl Subscription {
         self.past()?.termination.as_ref()
     }
 
+    /// How the last NOTIFY was answered, if it was refused.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.past()?.refused.as_deref()
+    }
+
     /// A dialog stands: what earlier ones have left counts no more, but how often it was made
     /// anew, and which must not come back.
     pub(super) fn stands_again(&mut self) {
         let Some(past) = &mut self.past else { return };
         past.termination = None;
+        past.refused = None;
         if past.over.is_empty() && past.recent.is_none() && past.known.is_none() && past.forks.is_none() {
             self.past = None;
         }
@@ -282,6 +304,19 @@ impl Subscription {
         }
     }
 
+    /// It is wanted no more.
+    pub(super) fn unwanted(&mut self, now: Moment) {
+        if self.stands() {
+            self.intent.desire = Desire::Gone;
+            self.make_past().unwanted_since = Some(now);
+        }
+    }
+
+    /// Since when it is wanted no more, while its end is under way.
+    pub(super) fn unwanted_since(&self) -> Option<Moment> {
+        self.past()?.unwanted_since.filter(|_| !self.stands())
+    }
+
     /// Whether it is wanted.
     pub(super) fn stands(&self) -> bool {
         matches!(self.intent.desire, Desire::Stand { .. })
@@ -296,11 +331,22 @@ impl Subscription {
 
     /// Whether one SUBSCRIBE may make several dialogs of the package (R6665-30, R6665-31).
     pub(super) fn takes_several_dialogs(&self) -> bool {
-        !self.intent.fetch
-            && Package::parse(&self.name.package)
-                .ok()
-                .and_then(|package| package.registration())
-                .is_some_and(|known| known.several_dialogs)
+        Package::parse(&self.name.package)
+            .ok()
+            .and_then(|package| package.registration())
+            .is_some_and(|known| known.several_dialogs)
+    }
+
+    /// Of a fetch that something was told for: until when others may tell something, too. `None`:
+    /// it is not one, or its SUBSCRIBE is still open.
+    pub(super) fn gathers_until(&self, epoch: Epoch) -> Option<Moment> {
+        let State::Trying { exchange: None, .. } = self.state else {
+            return None;
+        };
+        if !self.intent.fetch || self.dialogs.is_empty() {
+            return None;
+        }
+        self.last_at.map(|at| epoch.moment(epoch.instant(at) + GATHERING))
     }
 
     /// When it needs attention next.
@@ -310,9 +356,12 @@ impl Subscription {
             State::Waiting { retry_at, .. } => Some(retry_at),
             State::Queued { .. } | State::Established | State::Over => None,
         };
+        // What a fetch has brought has no lifetime.
+        let lasting = self.dialogs.iter().filter(|_| !self.intent.fetch);
         let own = own
             .into_iter()
-            .chain(self.dialogs.iter().filter_map(|dialog| dialog.due()))
+            .chain(self.gathers_until(epoch))
+            .chain(lasting.filter_map(|dialog| dialog.due()))
             .min()
             .map(|at| epoch.instant(at));
         own.into_iter().chain(self.until()).min()

@@ -44,6 +44,10 @@ impl Subscriber {
         };
         let name = subscription.name.clone();
         let fetch = subscription.intent.fetch;
+        // R6665-91: neither is a part taken of a type that was not asked for.
+        let accepted = subscription
+            .accepted(core.config.subscribe.eventlist)
+            .content_type;
         let Some(dialog) = subscription.dialog(id) else {
             return taken;
         };
@@ -52,7 +56,7 @@ impl Subscriber {
             taken.list = dialog.told.state.list_uri().is_some();
             return taken;
         };
-        let applied = dialog.told.state.apply(content_type, body);
+        let applied = dialog.told.state.apply_accepted(accepted, content_type, body);
         let mut told = Vec::new();
         match applied {
             Ok(applied) => {

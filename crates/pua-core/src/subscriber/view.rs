@@ -204,7 +204,10 @@ impl Subscriber {
                 State::Waiting { retry_at, .. } => Some(self.epoch.instant(retry_at)),
                 _ => None,
             },
-            until: subscription.until(),
+            // While its end is under way it is what was wanted: until then, and no longer.
+            until: subscription
+                .until()
+                .or(subscription.unwanted_since().map(|at| self.epoch.instant(at))),
             dialogs,
             notifies: subscription.notifies,
             last_code: subscription.last_code(),

@@ -59,6 +59,15 @@ impl Bench {
 
     pub fn input(&mut self, input: Input<'_>) {
         self.server.handle_input(self.now, input);
+        self.drain();
+    }
+
+    pub fn stop(&mut self) {
+        self.server.stop(self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
         while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.sent.push(transmit),

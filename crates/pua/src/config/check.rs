@@ -103,6 +103,7 @@ impl Check<'_> {
             lenient_state: self.boolean("subscribe.lenient_state", false),
             max_subscriptions: self.size("subscribe.max_subscriptions", 1_000_000, 1..=100_000_000),
             max_dialogs: self.size("subscribe.max_dialogs", 16, 1..=1000),
+            max_body: self.size("subscribe.max_body", 1024 * 1024, 1..=1024 * 1024),
         }
     }
 

@@ -92,6 +92,7 @@ pub(super) const KEYS: &[Key] = &[
     key("subscribe.lenient_state", Kind::Bool),
     key("subscribe.max_subscriptions", Kind::Integer),
     key("subscribe.max_dialogs", Kind::Integer),
+    key("subscribe.max_body", Kind::Integer),
     key("store.url", Kind::Text),
     key("store.durability", Kind::Text),
     known("mi.fifo.path", Kind::Text, &["fifo_name"], FIFO),

@@ -142,6 +142,8 @@ pub(crate) struct Subscribe {
     pub max_subscriptions: usize,
     /// Dialogs that one SUBSCRIBE may make by forking at most.
     pub max_dialogs: usize,
+    /// Bytes of a document in a NOTIFY at most.
+    pub max_body: usize,
 }
 
 /// What becomes of the publications when the daemon stops.

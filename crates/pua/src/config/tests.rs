@@ -238,12 +238,16 @@ fn parameters_without_counterpart_say_why() {
 #[test]
 fn how_subscriptions_are_made() {
     let set = good(
-        "[subscribe]\nproxy = \"sip:proxy.example.com;lr\"\ndefault_expires = 600\neventlist = false\nmax_dialogs = 2",
+        "[subscribe]\nproxy = \"sip:proxy.example.com;lr\"\ndefault_expires = 600\neventlist = false\nmax_dialogs = 2\nmax_body = 5000",
     );
     let subscribe = set.subscribe;
     assert_eq!(subscribe.proxy.as_deref(), Some("sip:proxy.example.com;lr"));
     assert_eq!(subscribe.default_expires, Some(600));
     assert_eq!((subscribe.eventlist, subscribe.max_dialogs), (false, 2));
+    assert_eq!(
+        (subscribe.max_body, good("").subscribe.max_body),
+        (5000, 1024 * 1024)
+    );
     let own = read_with("", &[("PUA_SUBSCRIBE__LENIENT_STATE", "true")]).unwrap();
     assert!(own.config.subscribe.lenient_state);
     assert_eq!(own.config.subscribe.default_expires, None);

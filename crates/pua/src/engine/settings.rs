@@ -54,6 +54,7 @@ pub(crate) fn core(
             subscriptions: subscribe.max_subscriptions,
             dialogs: subscribe.max_dialogs,
             body: publish.max_body,
+            told: subscribe.max_body,
             ..limits
         },
         pacing: Pacing {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 use pua_core::{Timers, Transmit, Transport};
-use pua_server::{Auth, Input, Lifetimes, Output, Server};
+use pua_server::{Auth, Event, Input, Lifetimes, Output, Server};
 
 pub(crate) use self::own::OwnServer;
 use crate::clock;
@@ -19,6 +19,8 @@ use crate::config::Config;
 use crate::sip::{Bound, SipIo};
 
 const TOKEN_WAKER: usize = 0;
+/// How long watchers may take to answer that their subscriptions are over.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A running presence server.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl PresenceServer {
         &self.addresses
     }
 
-    /// Ends it; its publications and subscriptions are gone.
+    /// Ends it; its publications and subscriptions are gone, and watchers are told so.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Release);
         let _ = self.waker.wake();
@@ -81,12 +83,15 @@ fn settings(config: &Config) -> pua_server::Config {
             .collect(),
         ..Auth::one_user(realm, "", "")
     });
+    // Of a subscription a minimum above an hour counts as an hour there (RFC 6665 §4.2.1.1).
+    let lifetimes = Lifetimes {
+        min: server.min_expires,
+        max: server.max_expires,
+        default: server.max_expires.min(3600).max(server.min_expires),
+    };
     pua_server::Config {
-        publish: Lifetimes {
-            min: server.min_expires,
-            max: server.max_expires,
-            default: server.max_expires.min(3600).max(server.min_expires),
-        },
+        publish: lifetimes,
+        subscribe: lifetimes,
         auth,
         timers: Timers {
             t1: config.sip.t1,
@@ -101,12 +106,25 @@ fn serve(mut poll: Poll, bound: Bound, mut server: Server, stop: &AtomicBool) ->
     let mut sip = SipIo::new(poll.registry(), bound)?;
     let mut events = Events::with_capacity(256);
     let mut transmits: Vec<Transmit> = Vec::new();
-    while !stop.load(Ordering::Acquire) {
+    let mut stops_at = None;
+    loop {
         let now = clock::now();
+        if stops_at.is_none() && stop.load(Ordering::Acquire) {
+            server.stop(now);
+            drain(&mut server, &mut transmits);
+            for transmit in transmits.drain(..) {
+                sip.send(now, transmit);
+            }
+            sip.flush(now);
+            stops_at = Some(now + FAREWELL);
+        }
+        if stops_at.is_some_and(|at| now >= at || server.counters().subscriptions == 0) {
+            return Ok(());
+        }
         let timeout = match sip.pending() {
             true => Some(Duration::ZERO),
             false => {
-                let due = [server.poll_timeout(), sip.next_timeout()];
+                let due = [server.poll_timeout(), sip.next_timeout(), stops_at];
                 clock::wait(now, due.into_iter().flatten().min())
             }
         };
@@ -139,14 +157,36 @@ fn serve(mut poll: Poll, bound: Bound, mut server: Server, stop: &AtomicBool) ->
         }
         sip.flush(now);
     }
-    Ok(())
 }
 
 fn drain(server: &mut Server, transmits: &mut Vec<Transmit>) {
     while let Some(output) = server.poll_output() {
         match output {
             Output::Transmit(transmit) => transmits.push(transmit),
+            Output::Event(Event::DocumentLeftOut { bytes }) => tracing::warn!(
+                bytes,
+                "presence server: a NOTIFY is too large for a datagram, and the watcher refuses TCP: sent without its document"
+            ),
             Output::Event(event) => tracing::debug!(?event, "presence server"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the operator says of lifetimes holds for publications and subscriptions.
+    #[test]
+    fn lifetimes_are_those_of_publications_and_subscriptions() {
+        let mut config = crate::config::defaults();
+        config.server.min_expires = 60;
+        config.server.max_expires = 100;
+        let settings = settings(&config);
+        let both = [settings.publish, settings.subscribe];
+        assert!(
+            both.iter()
+                .all(|of| (of.min, of.max, of.default) == (60, 100, 100))
+        );
     }
 }

@@ -146,8 +146,9 @@ fn a_replay_an_old_nonce_and_a_foreign_one_are_stale() {
     assert!(Challenge::parse(&row).unwrap().stale);
 }
 
+/// R3903-77: they could be replayed.
 #[test]
-fn rfc_2069_credentials_are_accepted() {
+fn r3903_77_credentials_without_the_offered_qop_are_denied() {
     let now = Instant::now();
     let mut challenger = Challenger::new(now, config(), [1; 32]);
     let mut challenge = offered(&mut challenger, now).swap_remove(0);
@@ -155,7 +156,7 @@ fn rfc_2069_credentials_are_accepted() {
     let value = answer(&challenge, "secret", 1);
     assert_eq!(
         challenger.verify(now, [&value[..]], &request(b"body"), secret),
-        accepted()
+        Verdict::Denied
     );
 }
 

@@ -402,3 +402,40 @@ fn crl_01_list_of_the_rfc() {
     ));
     assert_eq!(bob.raw(), Some(("application/pidf+xml", presence.as_bytes())));
 }
+
+/// R6665-91, R6665-92, R4662-03: a member's part of a type that was not asked for is told at the member, and what was
+/// known of it stays; a body whose root is of such a type changes nothing.
+#[test]
+fn r6665_91_parts_of_another_type_change_nothing() {
+    let mut state = EventState::new();
+    let resources = active("sip:a@h", "p@l") + &active("sip:b@h", "q@l");
+    let mut apply = |version: u32, content_type: &str, content: &str| {
+        let parts = [("p@l", content_type, content), ("q@l", MWI, &*mailbox(9))];
+        let text = related("b1", &list(version, true, &resources), &parts);
+        let applied = state.apply_accepted(Some(MWI), RELATED, &body(text));
+        let fault = state.members().next().and_then(|member| member.fault.clone());
+        (
+            applied.is_ok(),
+            fault.map(|fault| fault.to_string()),
+            members(&state),
+        )
+    };
+    let known = vec!["sip:a@h active 3".to_owned(), "sip:b@h active 9".to_owned()];
+    assert_eq!(apply(1, MWI, &mailbox(3)), (true, None, known.clone()));
+    let others = ["text/plain", "Application/PIDF+XML", "multipart/mixed;boundary=x"];
+    for (version, other) in (2..).zip(others) {
+        let (taken, fault, members) = apply(version, other, "anything");
+        assert!(taken && fault.unwrap().contains("not accepted"), "{other}");
+        assert_eq!(members, known);
+    }
+    let mixed = "multipart/related;boundary=b2";
+    let text = "--b2\r\nContent-Type: text/plain\r\n\r\nanything\r\n--b2--\r\n";
+    let refused = state.apply_accepted(Some(MWI), mixed, &body(text.to_owned()));
+    assert!(matches!(
+        refused.unwrap_err().kind,
+        crate::ErrorKind::UnacceptedType(_)
+    ));
+    assert_eq!(members(&state), known);
+    // Of a package that is not known nobody knows what to expect.
+    assert!(state.apply(mixed, &body(text.to_owned())).is_ok());
+}
