@@ -148,7 +148,9 @@ fn drain(server: &mut Server, book: &mut Book, late: &mut Delay, now: Instant, a
             }) => book.published(at, now, presentity, operation, expires),
             Output::Event(Event::Expired { presentity, .. }) => book.expired(&presentity),
             Output::Event(Event::Refused { code, .. }) => book.refused(at, code),
-            Output::Event(Event::Watching { .. } | Event::WatchEnded { .. }) => {}
+            Output::Event(
+                Event::Watching { .. } | Event::WatchEnded { .. } | Event::DocumentLeftOut { .. },
+            ) => {}
         }
     }
 }
