@@ -367,3 +367,37 @@ fn a_corrected_password_is_used() {
     bed.ok(&sent, "t", 3600);
     assert_eq!(bed.state(A), PublicationState::Published);
 }
+
+/// R7616-02 (RFC 7616 §3.4): several requests challenged with one nonce: each count once, which a
+/// server that looks for replays insists on.
+#[test]
+fn r7616_02_no_count_comes_twice() {
+    let mut bed = bed_with(&["lab"]);
+    let ids: Vec<u64> = (0..10)
+        .map(|i| bed.publish(&format!("sip:u{i}@example.com"), BODY, 3600))
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    loop {
+        let all = bed.take_all();
+        if all.is_empty() {
+            break;
+        }
+        for sent in all {
+            let count = sent
+                .header("Authorization")
+                .map(|value| param(value, "nc").unwrap().to_owned());
+            match count {
+                Some(count) if seen.insert(count.clone()) => bed.ok(&sent, "t", 3600),
+                _ => bed.respond(
+                    &sent,
+                    401,
+                    "WWW-Authenticate: Digest realm=\"lab\", nonce=\"shared\", qop=\"auth\"\r\n",
+                ),
+            }
+        }
+    }
+    for id in ids {
+        assert_eq!(bed.outcome(id).code, 200);
+    }
+    assert_eq!(seen.len(), 10);
+}
