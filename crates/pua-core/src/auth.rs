@@ -87,6 +87,8 @@ impl Rounds {
 pub(crate) enum Unanswered {
     /// The credentials for this realm were rejected: the password is wrong.
     Rejected(String),
+    /// They were rejected, but the server has taken them for others.
+    NotHere(String),
     /// They were rejected before, too often to be tried again.
     Frozen(String),
     /// There are no credentials for any of these realms.
@@ -106,6 +108,10 @@ impl std::fmt::Display for Unanswered {
                     "the credentials for realm \"{realm}\" were rejected: check user name and password"
                 )
             }
+            Unanswered::NotHere(realm) => write!(
+                f,
+                "the server takes the credentials for realm \"{realm}\", but not for this presentity"
+            ),
             Unanswered::Frozen(realm) => write!(
                 f,
                 "the credentials for realm \"{realm}\" were rejected {REJECTIONS} times and are not sent again until the configuration is reloaded"
@@ -129,6 +135,9 @@ impl std::fmt::Display for Unanswered {
 pub(crate) struct Sessions {
     sessions: Vec<Session>,
     rejections: Vec<(Box<str>, u32)>,
+    /// Realms whose credentials have been taken: that they are rejected after all says something
+    /// of the one request, not of the password.
+    proven: Vec<Box<str>>,
 }
 
 impl Sessions {
@@ -201,6 +210,9 @@ impl Sessions {
                     .any(|(who, name)| *who == asker && **name == *realm);
                 if seen && !challenge.stale {
                     // A new nonce without `stale` after an answer is a wrong password (R3261-123).
+                    if self.proven.iter().any(|name| **name == *realm) {
+                        return Err(Unanswered::NotHere(realm.into_owned()));
+                    }
                     self.forget(asker, &realm);
                     self.reject(&realm);
                     return Err(Unanswered::Rejected(realm.into_owned()));
@@ -272,9 +284,15 @@ impl Sessions {
     }
 
     /// The credentials were good. `info`: the response's Authentication-Info, if it had one.
-    pub(crate) fn accepted(&mut self, info: Option<&[u8]>) {
+    pub(crate) fn accepted(&mut self, info: Option<&[u8]>, rounds: &Rounds) {
         if !self.rejections.is_empty() {
             self.rejections.clear();
+        }
+        // Only what was asked for in this exchange was looked at for certain.
+        for (_, realm) in &rounds.answered {
+            if self.proven.len() < REALMS && !self.proven.contains(realm) {
+                self.proven.push(realm.clone());
+            }
         }
         let Some(info) = info else { return };
         if let Some(nonce) = AuthenticationInfo::parse(info).nextnonce

@@ -117,6 +117,14 @@ impl Passage {
         }
     }
 
+    /// 2xx: the credentials that went along were good.
+    pub(crate) fn accepted(&self, core: &mut Core, next_hop: u32, message: &Message<'_>) {
+        let info = message.headers.get(HeaderName::AuthenticationInfo);
+        if let Some(hop) = core.hops.get(next_hop) {
+            hop.sessions.accepted(info, &self.rounds);
+        }
+    }
+
     /// 423 (RFC 3903 §5, RFC 6665 §4.2.1.1): the Expires to ask for instead of `asked`, or why
     /// that is not done.
     pub(crate) fn too_brief(

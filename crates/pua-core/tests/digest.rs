@@ -401,3 +401,42 @@ fn r7616_02_no_count_comes_twice() {
     }
     assert_eq!(seen.len(), 10);
 }
+
+/// SEC-18, SEC-06: a presentity that the server rejects whatever the credentials hinders no other
+/// that goes by the same ones, which have been taken before.
+#[test]
+fn sec_18_one_rejected_presentity_freezes_no_other() {
+    let mut bed = bed_with(&["lab"]);
+    let mut nonce = 0;
+    let mut challenge = |bed: &mut Bed, sent: &Sent| {
+        nonce += 1;
+        let row = format!("WWW-Authenticate: Digest realm=\"lab\", nonce=\"n{nonce}\", qop=\"auth\"\r\n");
+        bed.respond(sent, 401, &row);
+    };
+    bed.publish(A, BODY, 3600);
+    let sent = bed.take();
+    challenge(&mut bed, &sent);
+    let sent = bed.take();
+    bed.ok(&sent, "t", 60);
+    for body in ["1", "2", "3", "4", "5"] {
+        let id = bed.publish("sip:bad@example.com", body, 3600);
+        let mut rounds = 0;
+        while bed.reply(id).is_none() {
+            let sent = bed.take();
+            rounds += 1;
+            challenge(&mut bed, &sent);
+        }
+        assert_eq!(rounds, 2, "one answer, no more");
+        let outcome = bed.outcome(id);
+        assert_eq!((outcome.code, outcome.next), (401, Next::Refused));
+        let detail = outcome.detail.as_deref().unwrap();
+        assert!(detail.contains("not for this presentity"), "{detail}");
+    }
+    let refresh = bed.run_to_next(31_000);
+    assert!(refresh.header("Authorization").is_some());
+    challenge(&mut bed, &refresh);
+    let again = bed.take();
+    assert_eq!(again.if_match(), Some("t"));
+    bed.ok(&again, "t2", 60);
+    assert_eq!(bed.state(A), PublicationState::Published);
+}

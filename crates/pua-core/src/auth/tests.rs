@@ -138,7 +138,7 @@ fn r7616_05_next_nonce() {
     let one = [challenge(r#"Digest realm="lab", nonce="1", qop="auth""#)];
     sessions.challenged(&one, &all, &mut Rounds::default()).unwrap();
     written(&mut sessions);
-    sessions.accepted(Some(br#"nextnonce="n2""#));
+    sessions.accepted(Some(br#"nextnonce="n2""#), &Rounds::default());
     let rows = written(&mut sessions);
     assert!(
         rows.contains(r#"nonce="n2""#) && rows.contains("nc=00000001"),
@@ -194,4 +194,36 @@ fn r7616_02_client_nonce_of_a_session_stays() {
         let second = std::mem::take(&mut cnonces[1]);
         assert_eq!(cnonces[0] == second, same, "{algorithm}");
     }
+}
+
+/// SEC-06, SEC-18: credentials that were taken once are not wrong: who is rejected with them is
+/// alone in it.
+#[test]
+fn sec_18_proven_credentials_are_not_frozen() {
+    let mut sessions = Sessions::default();
+    let all = [credential("lab")];
+    let mut good = Rounds::default();
+    let one = [challenge(r#"Digest realm="lab", nonce="1", qop="auth""#)];
+    sessions.challenged(&one, &all, &mut good).unwrap();
+    sessions.accepted(None, &good);
+    for _ in 0..=REJECTIONS {
+        let mut rounds = Rounds::default();
+        sessions.challenged(&one, &all, &mut rounds).unwrap();
+        assert_eq!(
+            sessions.challenged(&one, &all, &mut rounds),
+            Err(Unanswered::NotHere("lab".into()))
+        );
+    }
+    assert!(
+        written(&mut sessions).contains("nonce=\"1\""),
+        "others go on with them"
+    );
+    sessions.clear();
+    let mut rounds = Rounds::default();
+    sessions.challenged(&one, &all, &mut rounds).unwrap();
+    assert_eq!(
+        sessions.challenged(&one, &all, &mut rounds),
+        Err(Unanswered::Rejected("lab".into())),
+        "with another configuration nothing is proven"
+    );
 }

@@ -120,17 +120,13 @@ impl Epa {
             .get(HeaderName::Expires)
             .and_then(DeltaSeconds::parse)
             .map(|expires| expires.0);
-        if let Some(hop_state) = core.hops.get(next_hop) {
-            hop_state
-                .sessions
-                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
-        }
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
         let State::Requesting(exchange) = &mut publication.state else {
             return;
         };
+        exchange.passage.accepted(core, next_hop, message);
         let asked = exchange.expires;
         let covered = exchange.revision;
         let sent_at = exchange.sent_at;

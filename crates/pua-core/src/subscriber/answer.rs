@@ -141,10 +141,8 @@ impl Subscriber {
         status: &StatusLine<'_>,
         message: &Message<'_>,
     ) {
-        if let Some(state) = core.hops.get(next_hop) {
-            state
-                .sessions
-                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        if let Some(exchange) = self.exchanges.get(at as usize) {
+            exchange.passage.accepted(core, next_hop, message);
         }
         let Some(exchange) = self.drop_exchange(core, at) else {
             return;
@@ -197,10 +195,8 @@ impl Subscriber {
         status: &StatusLine<'_>,
         message: &Message<'_>,
     ) {
-        if let Some(state) = core.hops.get(next_hop) {
-            state
-                .sessions
-                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        if let Some(exchange) = self.exchanges.get(at as usize) {
+            exchange.passage.accepted(core, next_hop, message);
         }
         let Some(exchange) = self.drop_exchange(core, at) else {
             return;
