@@ -93,6 +93,8 @@ pub(crate) enum Unanswered {
     Frozen(String),
     /// There are no credentials for any of these realms.
     NoCredentials(String),
+    /// Another server has led us to this host, and it is not the configured one.
+    Elsewhere(String),
     /// There is no challenge that could be answered.
     Unsupported,
     /// The peer challenges again and again.
@@ -122,6 +124,10 @@ impl std::fmt::Display for Unanswered {
                     "no credentials for realm \"{realms}\": add a [[credentials]] table to the configuration"
                 )
             }
+            Unanswered::Elsewhere(host) => write!(
+                f,
+                "the server redirects to {host}, which asks for credentials: they go to the configured server only"
+            ),
             Unanswered::Unsupported => {
                 f.write_str("the challenge uses no scheme or algorithm that is supported")
             }
