@@ -189,8 +189,10 @@ impl Epa {
                 key,
                 etag: None,
                 expires_at: None,
+                surplus: 0,
                 revision: 0,
                 cseq,
+                setback: None,
             };
             core.persist(change);
             self.answer(core, index, covered, outcome);
@@ -230,8 +232,10 @@ impl Epa {
             key,
             etag: kept,
             expires_at: Some(expires_at),
+            surplus: told - granted,
             revision: covered,
             cseq,
+            setback: None,
         };
         core.persist(change);
         let behind = publication.is_behind();
@@ -269,8 +273,10 @@ impl Epa {
             key: publication.key,
             etag: None,
             expires_at: None,
+            surplus: 0,
             revision: 0,
             cseq: publication.cseq,
+            setback: None,
         };
         core.persist(change);
         self.answer(core, index, covered, outcome);
@@ -354,8 +360,10 @@ impl Epa {
                     key,
                     etag: None,
                     expires_at: None,
+                    surplus: 0,
                     revision: 0,
                     cseq,
+                    setback: None,
                 };
                 core.persist(change);
                 let swept = core

@@ -10,6 +10,7 @@ mod command;
 mod exchange;
 mod presentity;
 mod restore;
+mod setback;
 mod settle;
 mod stop;
 mod turns;

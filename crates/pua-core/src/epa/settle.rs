@@ -147,6 +147,10 @@ impl Epa {
             },
             Settled::Refused => State::Refused,
         };
+        // An outage that goes on is not written again and again.
+        let is_news = publication.is_awaited()
+            || publication.last_code() != Some(failure.code)
+            || !matches!(settled, Settled::Waiting { held_off: false, .. });
         publication.set_last(now, failure.code, &failure.reason);
         // A lifetime that is over, or a removal with nothing left to remove, ends here and now.
         let over = publication.until().is_some_and(|until| until <= now);
@@ -190,6 +194,8 @@ impl Epa {
         // quiet, or an outage, holds it back.
         if newer && settled == Settled::Refused {
             self.enqueue(now, core, index, Cause::Application);
+        } else if is_news {
+            self.persist_granted(core, index);
         }
     }
 

@@ -298,6 +298,7 @@ impl Subscriber {
                 State::Over if subscription.termination().is_none() => {
                     subscription.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
+                    self.persist_dialogs(core, index);
                 }
                 // It may stand in the queue of a hop that is not its own any more.
                 State::Queued { cause } => {

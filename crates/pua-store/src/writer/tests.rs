@@ -103,6 +103,8 @@ fn record(key: u64) -> pua_core::PublicationRecord {
         expires_at: None,
         call_id: "c".into(),
         cseq: 0,
+        surplus: 0,
+        setback: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use pua_core::SubscriptionRecord;
+use pua_core::{Setback, SubscriptionRecord};
 
 use super::Account;
 use crate::violation::Violation;
@@ -44,6 +44,9 @@ impl Account {
     /// time runs. What was not written is not known any more.
     pub(crate) fn restored(&mut self, now: Instant, watch: usize, record: &SubscriptionRecord) {
         let over = record.until.is_some_and(|until| until <= now);
+        if let Some(setback) = &record.setback {
+            self.held_back(watch, setback);
+        }
         let stands = record.dialogs.iter().any(|dialog| dialog.expires_at > now);
         if over || !stands {
             return;
@@ -79,5 +82,23 @@ impl Account {
             dialog.leaps = true;
         }
         self.latest.insert(watch, record.call_id.to_string());
+    }
+
+    /// What was refused stays so, and what must wait waits, but for wrong credentials: those of
+    /// the next life may be others.
+    fn held_back(&mut self, watch: usize, setback: &Setback) {
+        match (&setback.termination, setback.retry_at) {
+            (_, Some(until)) if setback.held_off => {
+                self.quiet.insert(watch, until);
+            }
+            (_, Some(_)) => {}
+            (Some(reason), None) => {
+                self.stopped.insert(watch, reason.to_string());
+            }
+            (None, None) if matches!(setback.code, 401 | 407) => {}
+            (None, None) => {
+                self.stopped.insert(watch, setback.code.to_string());
+            }
+        }
     }
 }
