@@ -180,7 +180,7 @@ fn the_views_tell_the_states() {
     );
     assert_eq!(
         column(&path, "SELECT state FROM subscription ORDER BY key"),
-        ["notify_wait", "terminated", "terminated"]
+        ["notify_wait", "terminated", "notify_wait"]
     );
     assert_eq!(
         column(&path, "SELECT reason FROM subscription WHERE key = 21"),

@@ -10,6 +10,7 @@ use super::Subscriber;
 use super::command::usable;
 use super::dialog::{ROUTES, dialog_hop};
 use super::identity::{SetIdentity, bits_of};
+use super::settle::OVERSHOOT;
 use super::subscription::{Intent, State, Subscription};
 use super::usage::{Dialog, Dialogs};
 use crate::core::Core;
@@ -33,6 +34,7 @@ impl Subscriber {
     pub(super) fn persist_wanted(&self, core: &mut Core, index: u32) {
         if core.config.durable
             && let Some(subscription) = self.subscriptions.get(index as usize)
+            && !subscription.intent.fetch
         {
             let mut record = Box::new(self.record(subscription));
             // A new wish overrules a refusal, but not what was asked for by who has it.
@@ -51,8 +53,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
-        // The graceful stop ends dialogs of what is still wanted.
-        if subscription.intent.fetch || !(subscription.stands() || self.stopping) {
+        if subscription.intent.fetch {
             return;
         }
         core.persist(Change::Dialogs {
@@ -132,7 +133,7 @@ impl Subscriber {
         true
     }
 
-    /// The durable form of its dialog usages. One that is being ended is not taken up again.
+    /// The durable form of its dialog usages.
     fn dialog_records(&self, subscription: &Subscription) -> Vec<DialogRecord> {
         subscription
             .dialogs
@@ -160,8 +161,10 @@ impl Subscriber {
             return;
         }
         self.keys.skip(record.key);
-        if record.until.is_some_and(|until| until <= now) {
-            // Its lifetime has ended meanwhile.
+        // A notifier that would go on for longer is told that it is over (R6665-57).
+        let ends = record.ending || record.until.is_some_and(|until| until <= now);
+        let lingers = |dialog: &DialogRecord| dialog.expires_at > now + OVERSHOOT;
+        if ends && !record.dialogs.iter().any(lingers) {
             core.persist(Change::DeleteSubscription { key: record.key });
             core.outputs.push_back(Output::Event(Event::Subscription {
                 name: record.name,
@@ -176,7 +179,10 @@ impl Subscriber {
         }
         let intent = Intent {
             extras: self.shared.extras(record.headers, record.proxy, record.members),
-            desire: Desire::Stand { until: record.until },
+            desire: match ends {
+                true => Desire::Gone,
+                false => Desire::Stand { until: record.until },
+            },
             fetch: false,
             revision: 0,
         };
@@ -197,6 +203,8 @@ impl Subscriber {
         ) {
             self.persist_dialogs(core, index);
             self.arm(index);
+        } else if ends {
+            self.end(now, core, index);
         } else if let Some(setback) = &record.setback
             && self.held_back(now, core, index, setback)
         {

@@ -42,7 +42,7 @@ FROM intent AS i LEFT JOIN granted AS g ON g.key = i.key;
 DROP VIEW subscription;
 CREATE VIEW subscription AS
 SELECT w.key, w.presentity, w.watcher, w.package, w.id,
-       CASE WHEN w.ending OR (d.subscription IS NULL AND w.code IS NOT NULL) THEN 'terminated'
+       CASE WHEN d.subscription IS NULL AND w.code IS NOT NULL THEN 'terminated'
             WHEN d.subscription IS NULL THEN 'notify_wait'
             WHEN d.active THEN 'active' ELSE 'pending' END AS state,
        strftime('%Y-%m-%dT%H:%M:%SZ', d.expires_ms / 1000, 'unixepoch') AS expires_at,
@@ -51,6 +51,6 @@ SELECT w.key, w.presentity, w.watcher, w.package, w.id,
        CASE WHEN d.subscription IS NULL THEN w.code END AS last_code,
        CASE WHEN d.subscription IS NULL
             THEN strftime('%Y-%m-%dT%H:%M:%SZ', w.retry_ms / 1000, 'unixepoch') END AS retry_at,
-       w.members, w.headers, w.proxy,
+       w.ending, w.members, w.headers, w.proxy,
        d.n AS dialog, d.call_id, d.from_tag, d.remote_tag, d.target, d.routes, d.cseq, d.etag
 FROM wanted AS w LEFT JOIN dialog AS d ON d.subscription = w.key;

@@ -1,6 +1,6 @@
 //! The daemon is killed and comes back: what the store must have, and which dialogs go on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pua_core::{Setback, SubscriptionRecord};
 
@@ -43,12 +43,16 @@ impl Account {
     /// The daemon is back, and was given this record: the dialogs in it go on, as far as their
     /// time runs. What was not written is not known any more.
     pub(crate) fn restored(&mut self, now: Instant, watch: usize, record: &SubscriptionRecord) {
-        let over = record.until.is_some_and(|until| until <= now);
+        // One that is to end is taken up for its notifiers to be told, if it is worth that.
+        let ends = record.ending || record.until.is_some_and(|until| until <= now);
+        let least = match ends {
+            true => now + Duration::from_secs(1),
+            false => now,
+        };
         if let Some(setback) = &record.setback {
             self.held_back(watch, setback);
         }
-        let stands = record.dialogs.iter().any(|dialog| dialog.expires_at > now);
-        if over || !stands {
+        if !record.dialogs.iter().any(|dialog| dialog.expires_at > least) {
             return;
         }
         let Some(set) = self
