@@ -396,3 +396,20 @@ fn a_store_that_cannot_be_used_is_told_with_what_to_do() {
         std::fs::remove_dir_all(directory).unwrap();
     }
 }
+
+#[test]
+fn a_graceful_stop_that_loses_changes_is_no_success() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "");
+    let mut daemon = Daemon::start_limited(directory, &text, 300);
+    let _granting = Granting::start(&server);
+    let body = format!("<presence>{}</presence>", "x".repeat(600));
+    let refused = (0..1000).any(|number| {
+        let answer = daemon.call("pua_publish", presence(&format!("user{number}"), &body));
+        answer["error"]["code"] == 503
+    });
+    assert!(refused, "the disk is full");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait(), Some(1));
+}

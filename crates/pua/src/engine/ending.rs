@@ -84,13 +84,20 @@ impl Daemon {
     }
 
     /// Writes what is left, and removes the files that clients find the daemon by.
-    pub(super) fn close(self) {
-        self.store.close();
+    ///
+    /// # Errors
+    /// What is left could not be written.
+    pub(super) fn close(self) -> anyhow::Result<()> {
+        let written = self.store.close();
         if let Some(fifo) = self.fifo {
             fifo.remove();
         }
         if let Some(datagrams) = self.datagrams {
             datagrams.remove();
         }
+        written.map_err(|error| {
+            let hint = error.hint();
+            anyhow::anyhow!("store.url: the last changes are lost: {error}\n  hint: {hint}")
+        })
     }
 }
