@@ -103,6 +103,12 @@ fn is_failed(daemon: &Daemon) -> bool {
     told["result"]["store:failed"] == 1
 }
 
+/// How many rows have been written.
+fn rows(daemon: &Daemon) -> u64 {
+    let told = daemon.call("get_statistics", json!({"statistics": ["store:rows"]}));
+    told["result"]["store:rows"].as_u64().unwrap()
+}
+
 fn readiness(daemon: &Daemon) -> String {
     let address = daemon.ready["http"][0].as_str().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -331,8 +337,13 @@ fn a_daemon_whose_store_was_taken_over_ends_and_withdraws_nothing() {
     publish(&daemon, &server, "alice", "tag1");
     // One who waits: the server does not answer.
     let client = daemon.client();
+    let before = rows(&daemon);
     send(&client, &request("pua_publish", presence("bob", "<presence/>")));
     server.receive();
+    let start = Instant::now();
+    while rows(&daemon) == before {
+        assert!(start.elapsed() < PATIENCE, "what is wanted is not written");
+    }
     // Somebody has tidied up: the next daemon locks another file.
     std::fs::remove_file(daemon.path("pua.db.lock")).unwrap();
     let (other, elsewhere) = (common::directory(), Server::start());
