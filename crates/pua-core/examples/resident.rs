@@ -105,6 +105,8 @@ fn record(now: Instant, n: u64) -> PublicationRecord {
         expires_at: Some(now + Duration::from_secs(1800 + n % 1800)),
         call_id: "".into(),
         cseq: 1,
+        surplus: 0,
+        setback: None,
     }
 }
 

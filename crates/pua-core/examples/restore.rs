@@ -40,6 +40,8 @@ fn publication(now: Instant, n: u64) -> PublicationRecord {
         expires_at: Some(now + Duration::from_secs(1800 + n % 1800)),
         call_id: "".into(),
         cseq: 1,
+        surplus: 0,
+        setback: None,
     }
 }
 
@@ -68,6 +70,8 @@ fn subscription(now: Instant, n: u64) -> SubscriptionRecord {
             active: true,
             expires_at: now + Duration::from_secs(1800 + n % 1800),
         }],
+        ending: false,
+        setback: None,
     }
 }
 

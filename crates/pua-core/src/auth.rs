@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sip_digest::{Answer, AuthenticationInfo, Challenge, Ha1, choose};
+use sip_digest::{Algorithm, Answer, AuthenticationInfo, Challenge, Ha1, choose};
 use sip_wire::HeaderName;
 use smallvec::SmallVec;
 
@@ -44,6 +44,27 @@ struct Session {
     ha1: Ha1,
     /// How many requests have used the nonce (RFC 7616 §3.4: `nc`).
     used: u32,
+    /// The nonce before and how often it was used: challenges that were under way when another
+    /// came still bring it.
+    former: Option<(String, u32)>,
+    /// The client nonce, where the algorithm is one of a session (RFC 7616 §3.4.2).
+    cnonce: String,
+}
+
+impl Session {
+    /// Goes on with `nonce`. Whatever brings it once more, its count goes on: a server that looks
+    /// for replays takes no number twice (RFC 7616 §3.4).
+    fn go_on_with(&mut self, nonce: &str) {
+        if self.challenge.nonce == nonce {
+            return;
+        }
+        let used = match self.former.take() {
+            Some((former, used)) if former == nonce => used,
+            _ => 0,
+        };
+        let before = std::mem::replace(&mut self.challenge.nonce, nonce.to_owned());
+        self.former = Some((before, std::mem::replace(&mut self.used, used)));
+    }
 }
 
 /// What one exchange has been through.
@@ -66,10 +87,14 @@ impl Rounds {
 pub(crate) enum Unanswered {
     /// The credentials for this realm were rejected: the password is wrong.
     Rejected(String),
+    /// They were rejected, but the server has taken them for others.
+    NotHere(String),
     /// They were rejected before, too often to be tried again.
     Frozen(String),
     /// There are no credentials for any of these realms.
     NoCredentials(String),
+    /// Another server has led us to this host, and it is not the configured one.
+    Elsewhere(String),
     /// There is no challenge that could be answered.
     Unsupported,
     /// The peer challenges again and again.
@@ -85,6 +110,10 @@ impl std::fmt::Display for Unanswered {
                     "the credentials for realm \"{realm}\" were rejected: check user name and password"
                 )
             }
+            Unanswered::NotHere(realm) => write!(
+                f,
+                "the server takes the credentials for realm \"{realm}\", but not for this presentity"
+            ),
             Unanswered::Frozen(realm) => write!(
                 f,
                 "the credentials for realm \"{realm}\" were rejected {REJECTIONS} times and are not sent again until the configuration is reloaded"
@@ -95,6 +124,10 @@ impl std::fmt::Display for Unanswered {
                     "no credentials for realm \"{realms}\": add a [[credentials]] table to the configuration"
                 )
             }
+            Unanswered::Elsewhere(host) => write!(
+                f,
+                "the server redirects to {host}, which asks for credentials: they go to the configured server only"
+            ),
             Unanswered::Unsupported => {
                 f.write_str("the challenge uses no scheme or algorithm that is supported")
             }
@@ -108,6 +141,9 @@ impl std::fmt::Display for Unanswered {
 pub(crate) struct Sessions {
     sessions: Vec<Session>,
     rejections: Vec<(Box<str>, u32)>,
+    /// Realms whose credentials have been taken: that they are rejected after all says something
+    /// of the one request, not of the password.
+    proven: Vec<Box<str>>,
 }
 
 impl Sessions {
@@ -130,7 +166,11 @@ impl Sessions {
             let begin = out.len();
             out.extend_from_slice(session.asker.answer_header().as_str().as_bytes());
             out.extend_from_slice(b": ");
-            let cnonce = random.cnonce();
+            let is_session = session.challenge.algorithm.is_some_and(Algorithm::is_session);
+            // The client nonce is part of a session's key: one for as long as that lasts.
+            if !is_session || session.cnonce.is_empty() {
+                session.cnonce = random.cnonce();
+            }
             let answer = Answer {
                 challenge: &session.challenge,
                 username: &session.username,
@@ -138,7 +178,7 @@ impl Sessions {
                 uri,
                 body,
                 nc: session.used,
-                cnonce: &cnonce,
+                cnonce: &session.cnonce,
             };
             if answer.write(&session.ha1, out) {
                 out.extend_from_slice(b"\r\n");
@@ -176,8 +216,10 @@ impl Sessions {
                     .any(|(who, name)| *who == asker && **name == *realm);
                 if seen && !challenge.stale {
                     // A new nonce without `stale` after an answer is a wrong password (R3261-123).
-                    self.sessions
-                        .retain(|s| s.asker != asker || s.challenge.realm_text() != realm);
+                    if self.proven.iter().any(|name| **name == *realm) {
+                        return Err(Unanswered::NotHere(realm.into_owned()));
+                    }
+                    self.forget(asker, &realm);
                     self.reject(&realm);
                     return Err(Unanswered::Rejected(realm.into_owned()));
                 }
@@ -202,18 +244,7 @@ impl Sessions {
                 if !seen {
                     rounds.answered.push((asker, realm.clone().into()));
                 }
-                self.sessions
-                    .retain(|s| s.asker != asker || s.challenge.realm_text() != realm);
-                if self.sessions.len() >= REALMS {
-                    self.sessions.remove(0);
-                }
-                self.sessions.push(Session {
-                    asker,
-                    challenge: challenge.clone(),
-                    username: credential.username.clone(),
-                    ha1,
-                    used: 0,
-                });
+                self.take_in(asker, challenge, &credential.username, ha1);
                 answered = true;
             }
         }
@@ -225,10 +256,49 @@ impl Sessions {
         }
     }
 
+    /// Answers this challenge from now on.
+    fn take_in(&mut self, asker: Asker, challenge: &Challenge, username: &Arc<str>, ha1: Ha1) {
+        let known = self
+            .sessions
+            .iter_mut()
+            .find(|s| s.asker == asker && s.challenge.realm == challenge.realm);
+        let (used, former) = match known {
+            Some(session) => {
+                session.go_on_with(&challenge.nonce);
+                (session.used, session.former.take())
+            }
+            None => (0, None),
+        };
+        self.forget(asker, &challenge.realm_text());
+        if self.sessions.len() >= REALMS {
+            self.sessions.remove(0);
+        }
+        self.sessions.push(Session {
+            asker,
+            challenge: challenge.clone(),
+            username: username.clone(),
+            ha1,
+            used,
+            former,
+            cnonce: String::new(),
+        });
+    }
+
+    fn forget(&mut self, asker: Asker, realm: &str) {
+        self.sessions
+            .retain(|s| s.asker != asker || s.challenge.realm_text() != realm);
+    }
+
     /// The credentials were good. `info`: the response's Authentication-Info, if it had one.
-    pub(crate) fn accepted(&mut self, info: Option<&[u8]>) {
+    pub(crate) fn accepted(&mut self, info: Option<&[u8]>, rounds: &Rounds) {
         if !self.rejections.is_empty() {
             self.rejections.clear();
+        }
+        // Only what was asked for in this exchange was looked at for certain.
+        for (_, realm) in &rounds.answered {
+            if self.proven.len() < REALMS && !self.proven.contains(realm) {
+                self.proven.push(realm.clone());
+            }
         }
         let Some(info) = info else { return };
         if let Some(nonce) = AuthenticationInfo::parse(info).nextnonce
@@ -237,8 +307,7 @@ impl Sessions {
                 .iter_mut()
                 .find(|session| session.asker == Asker::Server)
         {
-            session.challenge.nonce = nonce;
-            session.used = 0;
+            session.go_on_with(&nonce);
         }
     }
 
@@ -260,150 +329,4 @@ fn lookup<'a>(credentials: &'a [Credential], realm: &str) -> Option<&'a Credenti
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn credential(realm: &str) -> Credential {
-        Credential {
-            realm: realm.into(),
-            username: "lab".into(),
-            password: "secret".into(),
-        }
-    }
-
-    fn challenge(text: &str) -> (Asker, Challenge) {
-        (Asker::Server, Challenge::parse(text.as_bytes()).unwrap())
-    }
-
-    fn written(sessions: &mut Sessions) -> String {
-        let mut out = Vec::new();
-        sessions.write(&mut Random::new([1; 32], 0), "PUBLISH", "sip:a@d", b"", &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    /// R3261-123: wrong password: one answer, then no more.
-    #[test]
-    fn r3261_123_wrong_password_is_not_repeated() {
-        let mut sessions = Sessions::default();
-        let mut rounds = Rounds::default();
-        let all = [credential("lab")];
-        let first = challenge(r#"Digest realm="lab", nonce="1""#);
-        assert_eq!(sessions.challenged(&[first], &all, &mut rounds), Ok(()));
-        let again = challenge(r#"Digest realm="lab", nonce="2""#);
-        assert_eq!(
-            sessions.challenged(&[again], &all, &mut rounds),
-            Err(Unanswered::Rejected("lab".into()))
-        );
-        assert_eq!(
-            written(&mut sessions),
-            "",
-            "rejected credentials are not sent pre-emptively"
-        );
-    }
-
-    /// R3261-123: stale=true is answered with the new nonce.
-    #[test]
-    fn r3261_123_stale_is_answered() {
-        let mut sessions = Sessions::default();
-        let mut rounds = Rounds::default();
-        let all = [credential("lab")];
-        sessions
-            .challenged(
-                &[challenge(r#"Digest realm="lab", nonce="1""#)],
-                &all,
-                &mut rounds,
-            )
-            .unwrap();
-        let stale = challenge(r#"Digest realm="lab", nonce="2", stale=TRUE"#);
-        assert_eq!(sessions.challenged(&[stale], &all, &mut rounds), Ok(()));
-        assert!(written(&mut sessions).contains("nonce=\"2\""));
-    }
-
-    /// R3261-124: always stale: stop at the cap.
-    #[test]
-    fn r3261_124_rounds_are_capped() {
-        let mut sessions = Sessions::default();
-        let mut rounds = Rounds::default();
-        let all = [credential("")];
-        let mut times = 0;
-        while sessions
-            .challenged(
-                &[challenge(r#"Digest realm="lab", nonce="1", stale=true"#)],
-                &all,
-                &mut rounds,
-            )
-            .is_ok()
-        {
-            times += 1;
-        }
-        assert_eq!(times, ROUNDS);
-    }
-
-    /// SEC-06: credentials that were rejected again and again are kept back.
-    #[test]
-    fn sec_06_frozen_after_rejections() {
-        let mut sessions = Sessions::default();
-        let all = [credential("lab")];
-        for _ in 0..REJECTIONS {
-            let mut rounds = Rounds::default();
-            let one = [challenge(r#"Digest realm="lab", nonce="1""#)];
-            sessions.challenged(&one, &all, &mut rounds).unwrap();
-            assert!(sessions.challenged(&one, &all, &mut rounds).is_err());
-        }
-        let answer = sessions.challenged(
-            &[challenge(r#"Digest realm="lab", nonce="1""#)],
-            &all,
-            &mut Rounds::default(),
-        );
-        assert_eq!(answer, Err(Unanswered::Frozen("lab".into())));
-    }
-
-    /// R3261-126: an unknown realm gets no answer.
-    #[test]
-    fn r3261_126_unknown_realm() {
-        let answer = Sessions::default().challenged(
-            &[challenge(r#"Digest realm="evil", nonce="1""#)],
-            &[credential("lab")],
-            &mut Rounds::default(),
-        );
-        assert_eq!(answer, Err(Unanswered::NoCredentials("evil".into())));
-    }
-
-    /// R7616-02: nc counts the requests that used the nonce; R8760-02: one row per realm.
-    #[test]
-    fn r7616_02_nonce_count_and_rows() {
-        let mut sessions = Sessions::default();
-        let mut rounds = Rounds::default();
-        let all = [credential("lab"), credential("proxy")];
-        let offered = [
-            challenge(r#"Digest realm="lab", nonce="1", qop="auth""#),
-            (
-                Asker::Proxy,
-                Challenge::parse(br#"Digest realm="proxy", nonce="2", qop="auth""#).unwrap(),
-            ),
-        ];
-        sessions.challenged(&offered, &all, &mut rounds).unwrap();
-        for count in 1..=5 {
-            let rows = written(&mut sessions);
-            assert_eq!(rows.matches(&format!("nc=0000000{count}")).count(), 2, "{rows}");
-            assert!(rows.starts_with("Authorization: Digest "));
-            assert!(rows.contains("\r\nProxy-Authorization: Digest "));
-        }
-    }
-
-    /// R7616-05: the next nonce is used from its first use on.
-    #[test]
-    fn r7616_05_next_nonce() {
-        let mut sessions = Sessions::default();
-        let all = [credential("lab")];
-        let one = [challenge(r#"Digest realm="lab", nonce="1", qop="auth""#)];
-        sessions.challenged(&one, &all, &mut Rounds::default()).unwrap();
-        written(&mut sessions);
-        sessions.accepted(Some(br#"nextnonce="n2""#));
-        let rows = written(&mut sessions);
-        assert!(
-            rows.contains(r#"nonce="n2""#) && rows.contains("nc=00000001"),
-            "{rows}"
-        );
-    }
-}
+mod tests;

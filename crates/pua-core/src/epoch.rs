@@ -16,6 +16,11 @@ impl Epoch {
         Epoch(now)
     }
 
+    /// The first instant.
+    pub(crate) fn begun(self) -> Instant {
+        self.0
+    }
+
     /// The moment of an instant. Those before the epoch, and those more than 584 years after it,
     /// are taken for the first and the last there is.
     pub(crate) fn moment(self, at: Instant) -> Moment {

@@ -72,7 +72,7 @@ pub use output::{
     Event, FailureOrigin, Input, Member, Next, Outcome, Output, Query, Refusal, Reply, ResolveError,
     ResourceState, SubscriptionChange, SubscriptionOutcome, Unreachable,
 };
-pub use record::{Change, DialogRecord, PublicationRecord, SubscriptionRecord};
+pub use record::{Change, DialogRecord, PublicationRecord, Setback, SubscriptionRecord};
 pub use sip_transaction::{Flow, Hop, Timers, Transmit, Transport};
 pub use view::{
     DialogView, Filter, Page, PublicationState, PublicationView, StateView, Statistic, SubscriptionFilter,

@@ -49,6 +49,13 @@ pub(crate) fn destination(uri: &Uri<'_>) -> Result<Destination, &'static str> {
     })
 }
 
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token = self.transport.via_token();
+        write!(f, "{} {} {}", self.host, self.port, token)
+    }
+}
+
 /// Where a URI has led.
 struct Led {
     uri: Arc<str>,
@@ -182,6 +189,13 @@ impl NextHops {
 
     pub(crate) fn get(&mut self, index: u32) -> Option<&mut NextHop> {
         self.hops.get_mut(index as usize)
+    }
+
+    /// What a hop is called where it is written down.
+    pub(crate) fn name(&self, index: u32) -> Arc<str> {
+        let hop = self.peek(index);
+        hop.map(|hop| Arc::from(hop.destination.to_string()))
+            .unwrap_or_default()
     }
 
     pub(crate) fn peek(&self, index: u32) -> Option<&NextHop> {

@@ -51,6 +51,10 @@ struct Redirect {
     seen: Vec<Arc<str>>,
     /// Those still to be tried, the best last.
     rest: Vec<Arc<str>>,
+    /// Who redirected first, by its address.
+    home: Option<IpAddr>,
+    /// The request still goes to the server that it was meant for.
+    at_home: bool,
 }
 
 /// How to go on when a request could not be delivered.
@@ -98,6 +102,12 @@ impl Passage {
         }
     }
 
+    /// Whether the server of the request may be shown that we know the password: not one that
+    /// another has led us to (SEC-07).
+    pub(crate) fn takes_credentials(&self) -> bool {
+        self.redirect.as_ref().is_none_or(|redirect| redirect.at_home)
+    }
+
     /// 401 and 407 (RFC 3261 §22). `Ok`: send it again.
     pub(crate) fn challenged(
         &mut self,
@@ -106,6 +116,13 @@ impl Passage {
         message: &Message<'_>,
     ) -> Result<(), Unanswered> {
         core.counters.challenges += 1;
+        if !self.takes_credentials() {
+            let host = core
+                .hops
+                .peek(next_hop)
+                .map(|hop| hop.destination.host.to_string());
+            return Err(Unanswered::Elsewhere(host.unwrap_or_default()));
+        }
         let rows = |name, asker| {
             message
                 .headers
@@ -121,6 +138,14 @@ impl Passage {
                 .sessions
                 .challenged(&offered, &core.config.credentials, &mut self.rounds),
             None => Err(Unanswered::Unsupported),
+        }
+    }
+
+    /// 2xx: the credentials that went along were good.
+    pub(crate) fn accepted(&self, core: &mut Core, next_hop: u32, message: &Message<'_>) {
+        let info = message.headers.get(HeaderName::AuthenticationInfo);
+        if let Some(hop) = core.hops.get(next_hop) {
+            hop.sessions.accepted(info, &self.rounds);
         }
     }
 
@@ -239,6 +264,8 @@ impl Passage {
                 next_hop: u32::MAX,
                 seen: vec![own.clone()],
                 rest: Vec::new(),
+                home: self.server,
+                at_home: false,
             })
         });
         let mut insecure = false;
@@ -293,6 +320,17 @@ impl Passage {
         let route = core.hops.peek(own_hop).and_then(|hop| hop.route.clone());
         let pacing = core.config.pacing.clone();
         let target = Uri::parse(&uri).ok().and_then(|uri| destination(&uri).ok());
+        let home = core.hops.peek(own_hop).map(|hop| hop.destination.host.clone());
+        redirect.at_home = match &target {
+            // The configured server passes it on.
+            _ if route.is_some() => true,
+            // By its name, or by the address by which we know it.
+            Some(target) => {
+                home.as_ref() == Some(&target.host)
+                    || (redirect.home.is_some() && target.host.parse().ok() == redirect.home)
+            }
+            None => false,
+        };
         redirect.next_hop = match (route, target) {
             // Through a loose router to whatever Request-URI.
             (Some(route), _) => match core.hops.peek(own_hop).map(|hop| hop.destination.clone()) {

@@ -19,10 +19,14 @@ pub enum Change {
         etag: Option<Arc<str>>,
         /// When the grant ends.
         expires_at: Option<Instant>,
+        /// How many seconds longer the server takes it to last, by its own words.
+        surplus: u32,
         /// The revision that the server has; 0: none.
         revision: u64,
         /// The CSeq number of the last request.
         cseq: u32,
+        /// What holds the next request back.
+        setback: Option<Box<Setback>>,
     },
     /// The publication is no more.
     Delete {
@@ -41,12 +45,46 @@ pub enum Change {
         from_tag: Arc<str>,
         /// The dialog usages; empty: there is none.
         dialogs: Vec<DialogRecord>,
+        /// What holds the next SUBSCRIBE back, if there is no dialog usage.
+        setback: Option<Box<Setback>>,
     },
     /// The subscription is wanted no more.
     DeleteSubscription {
         /// Which subscription.
         key: u64,
     },
+}
+
+/// What has been refused, or must wait, and so is not tried again by a restart (RFC 3261 §21.4.4,
+/// §20.33; RFC 6665 §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// The status code of the last final response, or of what stood for it.
+    pub code: u16,
+    /// Its reason phrase.
+    pub reason: Arc<str>,
+    /// The notifier's reason for ending a subscription.
+    pub termination: Option<Arc<str>>,
+    /// When it came.
+    pub at: Instant,
+    /// When it is tried again; `None`: it is refused.
+    pub retry_at: Option<Instant>,
+    /// The wait is the server's wish, so no command shortens it.
+    pub held_off: bool,
+    /// Whom the request was for, by its destination: another one has not refused anything.
+    pub next_hop: Arc<str>,
+}
+
+impl Setback {
+    /// Whether it still counts for requests to `next_hop`. Wrong credentials do not: the
+    /// configuration has been read anew.
+    pub(crate) fn holds(&self, now: Instant, next_hop: &str) -> bool {
+        match self.retry_at {
+            Some(at) => at > now && *self.next_hop == *next_hop,
+            None if self.termination.is_some() => true,
+            None => !matches!(self.code, 401 | 407) && *self.next_hop == *next_hop,
+        }
+    }
 }
 
 /// What is needed to go on in a dialog usage after a restart (RFC 3261 §12, RFC 6665 §4.4). Not the
@@ -91,6 +129,10 @@ pub struct SubscriptionRecord {
     pub from_tag: Arc<str>,
     /// Its dialog usages.
     pub dialogs: Vec<DialogRecord>,
+    /// It is wanted no more, and its notifiers are still to be told.
+    pub ending: bool,
+    /// What holds the next SUBSCRIBE back, if there is no dialog usage.
+    pub setback: Option<Box<Setback>>,
 }
 
 /// Everything that is needed to take a publication up again.
@@ -122,8 +164,12 @@ pub struct PublicationRecord {
     pub etag: Option<Arc<str>>,
     /// When the server's grant ends.
     pub expires_at: Option<Instant>,
+    /// How many seconds longer the server takes it to last, by its own words.
+    pub surplus: u32,
     /// The Call-ID of its requests.
     pub call_id: Arc<str>,
     /// The CSeq number of its last request.
     pub cseq: u32,
+    /// What holds the next request back.
+    pub setback: Option<Box<Setback>>,
 }

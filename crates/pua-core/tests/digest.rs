@@ -367,3 +367,149 @@ fn a_corrected_password_is_used() {
     bed.ok(&sent, "t", 3600);
     assert_eq!(bed.state(A), PublicationState::Published);
 }
+
+/// R7616-02 (RFC 7616 §3.4): several requests challenged with one nonce: each count once, which a
+/// server that looks for replays insists on.
+#[test]
+fn r7616_02_no_count_comes_twice() {
+    let mut bed = bed_with(&["lab"]);
+    let ids: Vec<u64> = (0..10)
+        .map(|i| bed.publish(&format!("sip:u{i}@example.com"), BODY, 3600))
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    loop {
+        let all = bed.take_all();
+        if all.is_empty() {
+            break;
+        }
+        for sent in all {
+            let count = sent
+                .header("Authorization")
+                .map(|value| param(value, "nc").unwrap().to_owned());
+            match count {
+                Some(count) if seen.insert(count.clone()) => bed.ok(&sent, "t", 3600),
+                _ => bed.respond(
+                    &sent,
+                    401,
+                    "WWW-Authenticate: Digest realm=\"lab\", nonce=\"shared\", qop=\"auth\"\r\n",
+                ),
+            }
+        }
+    }
+    for id in ids {
+        assert_eq!(bed.outcome(id).code, 200);
+    }
+    assert_eq!(seen.len(), 10);
+}
+
+/// SEC-18, SEC-06: a presentity that the server rejects whatever the credentials hinders no other
+/// that goes by the same ones, which have been taken before.
+#[test]
+fn sec_18_one_rejected_presentity_freezes_no_other() {
+    let mut bed = bed_with(&["lab"]);
+    let mut nonce = 0;
+    let mut challenge = |bed: &mut Bed, sent: &Sent| {
+        nonce += 1;
+        let row = format!("WWW-Authenticate: Digest realm=\"lab\", nonce=\"n{nonce}\", qop=\"auth\"\r\n");
+        bed.respond(sent, 401, &row);
+    };
+    bed.publish(A, BODY, 3600);
+    let sent = bed.take();
+    challenge(&mut bed, &sent);
+    let sent = bed.take();
+    bed.ok(&sent, "t", 60);
+    for body in ["1", "2", "3", "4", "5"] {
+        let id = bed.publish("sip:bad@example.com", body, 3600);
+        let mut rounds = 0;
+        while bed.reply(id).is_none() {
+            let sent = bed.take();
+            rounds += 1;
+            challenge(&mut bed, &sent);
+        }
+        assert_eq!(rounds, 2, "one answer, no more");
+        let outcome = bed.outcome(id);
+        assert_eq!((outcome.code, outcome.next), (401, Next::Refused));
+        let detail = outcome.detail.as_deref().unwrap();
+        assert!(detail.contains("not for this presentity"), "{detail}");
+    }
+    let refresh = bed.run_to_next(31_000);
+    assert!(refresh.header("Authorization").is_some());
+    challenge(&mut bed, &refresh);
+    let again = bed.take();
+    assert_eq!(again.if_match(), Some("t"));
+    bed.ok(&again, "t2", 60);
+    assert_eq!(bed.state(A), PublicationState::Published);
+}
+
+/// SEC-07, R3261-126: a host that the server redirects to gets no answer to a challenge, unless it
+/// is the server itself.
+#[test]
+fn sec_07_credentials_follow_no_redirection() {
+    let challenge = "WWW-Authenticate: Digest realm=\"lab\", nonce=\"n\", qop=\"auth\"\r\n";
+    for (contact, is_home) in [
+        ("sip:a@192.0.2.66:5080", false),
+        ("sip:a@192.0.2.1:5099", true),
+        ("sip:a@192.0.2.1:5080;transport=tcp", true),
+    ] {
+        let mut bed = bed_with(&["lab"]);
+        // Credentials that the server has taken already go along with what it gets, only.
+        let known = bed.publish("sip:b@example.com", BODY, 3600);
+        let sent = bed.take();
+        bed.respond(&sent, 401, challenge);
+        let sent = bed.take();
+        bed.ok(&sent, "t", 3600);
+        assert_eq!(bed.outcome(known).code, 200);
+        let id = bed.publish(A, BODY, 3600);
+        let sent = bed.take();
+        assert!(sent.header("Authorization").is_some());
+        bed.respond(&sent, 302, &format!("Contact: <{contact}>\r\n"));
+        let there = bed.take();
+        bed.respond(&there, 401, challenge);
+        if is_home {
+            let again = bed.take();
+            assert!(again.header("Authorization").is_some(), "{contact}");
+            bed.ok(&again, "t", 3600);
+            assert_eq!(bed.outcome(id).code, 200);
+        } else {
+            assert_eq!(there.header("Authorization"), None);
+            bed.nothing_sent();
+            let outcome = bed.outcome(id);
+            assert_eq!((outcome.code, outcome.next), (401, Next::Refused));
+            let detail = outcome.detail.as_deref().unwrap();
+            assert!(
+                detail.contains("192.0.2.66") && detail.contains("configured server"),
+                "{detail}"
+            );
+        }
+    }
+}
+
+/// SEC-07: where the server is configured by its name, its address is the same host, for as long as
+/// it is the one that redirects.
+#[test]
+fn sec_07_the_server_by_its_address() {
+    for (contact, is_home) in [("192.0.2.5", true), ("192.0.2.6", false), ("PA.example", true)] {
+        let mut bed = Bed::with(Config {
+            presence_server: Some(Proxy {
+                uri: "sip:pa.example".into(),
+            }),
+            credentials: vec![credential("lab")],
+            ..config()
+        });
+        bed.publish(A, BODY, 3600);
+        bed.resolve("pa.example", &["192.0.2.5"]);
+        let sent = bed.take();
+        bed.respond(&sent, 302, &format!("Contact: <sip:a@{contact}:5090>\r\n"));
+        bed.resolve("pa.example", &["192.0.2.5"]);
+        let there = bed.take();
+        bed.respond(
+            &there,
+            407,
+            "Proxy-Authenticate: Digest realm=\"lab\", nonce=\"n\", qop=\"auth\"\r\n",
+        );
+        match is_home {
+            true => assert!(bed.take().header("Proxy-Authorization").is_some(), "{contact}"),
+            false => bed.nothing_sent(),
+        }
+    }
+}

@@ -28,6 +28,8 @@ fn record(bed: &Bed, key: u64, presentity: &str, seconds: i64) -> PublicationRec
         expires_at: Some(expires_at),
         call_id: "before".into(),
         cseq: 9,
+        surplus: 0,
+        setback: None,
     }
 }
 

@@ -378,3 +378,84 @@ fn r6665_64_a_broken_record_is_made_anew() {
     bed.input(Input::RestoreSubscription(record));
     assert_eq!(bed.statistic("dialogs"), 1);
 }
+
+/// R6665-57: an unsubscribe that was under way when the daemon was killed goes on in the dialogs
+/// that still run, and nothing is left when it has been answered.
+#[test]
+fn r6665_57_an_end_goes_on_after_a_restart() {
+    let mut bed = Bed::new();
+    let first = bed.subscribed("presence", EVER);
+    bed.unsubscribe("presence");
+    let lost = bed.take();
+    assert_eq!(lost.expires(), 0);
+    bed.restart(100_000, config());
+    bed.nothing_sent();
+    let restarted = bed.now;
+    let again = bed.next_sent(restarted + 2_500);
+    assert!(again.at >= restarted + 500, "its CSeq number is stored first");
+    in_same_dialog(&again, &first);
+    assert_eq!((again.expires(), again.header("To")), (0, lost.header("To")));
+    assert!(again.cseq() > lost.cseq() + 999);
+    bed.respond(&again, 200, "Expires: 0\r\n");
+    bed.end(&first, "n", 3, "timeout");
+    bed.nothing_left();
+    assert!(bed.records().is_empty());
+    bed.restart(1_000, config());
+    bed.run_to(bed.now + 700_000);
+    bed.nothing_sent();
+}
+
+/// R6665-57: the same where it was ended before there was a dialog; one that is over needs no end.
+#[test]
+fn r6665_57_an_end_without_a_dialog() {
+    let mut bed = Bed::new();
+    let (_, first) = bed.subscribe("presence", EVER);
+    bed.respond(&first, 200, "Expires: 600\r\n");
+    bed.unsubscribe("presence");
+    assert_eq!(
+        bed.notify(&Notify::new(&first, "n", 1, "active;expires=600")),
+        200
+    );
+    assert_eq!(bed.take().expires(), 0);
+    bed.restart(10_000, config());
+    let again = bed.next_sent(bed.now + 2_500);
+    in_same_dialog(&again, &first);
+    assert_eq!(again.expires(), 0);
+    // Away for longer than it lasts.
+    bed.restart(600_000, config());
+    assert_eq!(bed.subscription_events(), ["terminated - ended"]);
+    bed.nothing_left();
+    bed.run_to(bed.now + 10_000);
+    bed.nothing_sent();
+    // Nothing but the wish was there.
+    bed.subscribe("presence", EVER);
+    bed.unsubscribe("presence");
+    bed.restart(1_000, config());
+    bed.nothing_left();
+    assert!(bed.records().is_empty());
+}
+
+/// A notifier that would go on for longer than was wanted is told so after a restart as well; one
+/// that is wanted again is kept.
+#[test]
+fn r6665_57_over_meanwhile_or_wanted_again() {
+    let mut bed = Bed::new();
+    let first = bed.subscribed("presence", EVER);
+    bed.subscribe("presence", Lifetime::Seconds(60));
+    bed.restart(100_000, config());
+    let end = bed.next_sent(bed.now + 2_500);
+    in_same_dialog(&end, &first);
+    assert_eq!(end.expires(), 0);
+
+    let mut bed = Bed::new();
+    let first = bed.subscribed("presence", EVER);
+    bed.unsubscribe("presence");
+    bed.take();
+    bed.restart(1_000, config());
+    bed.subscribe("presence", EVER);
+    bed.respond(&bed.sent.last().unwrap().clone(), 200, "Expires: 600\r\n");
+    bed.restart(1_000, config());
+    let refresh = bed.next_sent(bed.now + 2_500);
+    in_same_dialog(&refresh, &first);
+    assert!(refresh.expires() > 0);
+}

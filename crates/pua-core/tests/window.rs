@@ -148,6 +148,8 @@ fn our_own_requests_come_after() {
             expires_at: Some(bed.at(60_000)),
             call_id: "".into(),
             cseq: 1,
+            surplus: 0,
+            setback: None,
         }));
     }
     bed.run_to(60_100);

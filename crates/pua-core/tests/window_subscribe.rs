@@ -91,6 +91,8 @@ fn record(bed: &Bed, n: u64, seconds: u64) -> SubscriptionRecord {
             active: true,
             expires_at: bed.at(bed.now + seconds * 1000),
         }],
+        ending: false,
+        setback: None,
     }
 }
 
@@ -290,6 +292,8 @@ fn neither_role_starves() {
             expires_at: None,
             call_id: "".into(),
             cseq: 0,
+            surplus: 0,
+            setback: None,
         }));
     }
     let mut server = Slow::new(5);

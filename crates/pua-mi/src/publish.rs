@@ -104,6 +104,10 @@ pub(crate) fn from_slots(
         return Err(reader.body_missing());
     }
     let package = Package::parse(&event).map_err(|_| MiError::new(400, "Unknown event"))?;
+    if lifetime != Lifetime::Remove && has_id(&package) {
+        // RFC 3903 §4: only subscriptions have one.
+        return Err(MiError::new(400, "Event parameter id is for subscriptions only"));
+    }
     let content_type = match (content_type, &body) {
         (Some(given), _) if check::is_media_type(&given) => Some(Arc::from(&*given)),
         (Some(given), _) => return Err(reader.bad("content type", &given)),
@@ -144,6 +148,14 @@ pub(crate) fn from_slots(
         wait,
         timeout,
     })))
+}
+
+/// Whether the Event header field would have an `id` (RFC 6665 §8.2.1).
+fn has_id(package: &Package) -> bool {
+    package.parameters().split(';').any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("id")
+    })
 }
 
 /// Reads single parameters, and words what is wrong with them.

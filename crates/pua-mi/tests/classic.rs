@@ -245,6 +245,10 @@ fn the_documented_errors_word_for_word() {
         ),
         (":pua_publish:r\nsip:a@b.c\n60\np q\n\n", "400 Unknown event\n\n"),
         (
+            ":pua_publish:r\nsip:a@b.c\n60\npresence;x=1;ID=1\n\n",
+            "400 Event parameter id is for subscriptions only\n\n",
+        ),
+        (
             ":pua_publish:r\nsip:a@b.c\n60\npresence\n\"\"\n\n",
             "400 Empty content type parameter\n\n",
         ),

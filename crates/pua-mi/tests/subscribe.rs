@@ -706,3 +706,34 @@ fn which_lists_every_spelling() {
         json!(["presentity_uri", "watcher_uri", "event_package", "expires"])
     );
 }
+
+/// R3903-02: a PUBLISH has no `id` in its Event header field; a SUBSCRIBE may. What an earlier
+/// version has taken can be withdrawn.
+#[test]
+fn r3903_02_an_id_is_for_subscriptions() {
+    let call = |method: &str, expires: &str, event: &str| {
+        let params = format!(
+            r#"{{"presentity_uri":"sip:a@b.c","expires":{expires},"event_package":"{event}","content_type":"a/b","body":"x"}}"#
+        );
+        let params = match method {
+            "pua_publish" => params,
+            _ => params
+                .replace(r#","content_type":"a/b","body":"x""#, "")
+                .replace("{", r#"{"watcher_uri":"sip:w@b.c","#),
+        };
+        parse(
+            &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#),
+            Via::Http,
+        )
+    };
+    for event in ["presence;id=1", "presence; ID=x", "dialog;x=1;id"] {
+        assert_eq!(
+            call("pua_publish", "60", event).unwrap_err(),
+            MiError::new(400, "Event parameter id is for subscriptions only"),
+            "{event}"
+        );
+        assert!(call("pua_publish", "0", event).is_ok());
+        assert!(call("pua_subscribe", "60", event).is_ok(), "{event}");
+    }
+    assert!(call("pua_publish", "60", "presence;idx=1").is_ok());
+}

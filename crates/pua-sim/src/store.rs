@@ -22,12 +22,16 @@ impl Store {
                 key,
                 etag,
                 expires_at,
+                surplus,
                 revision,
                 cseq,
+                setback,
             } => {
                 if let Some(record) = self.records.get_mut(&key) {
                     record.etag = etag;
                     record.expires_at = expires_at;
+                    record.surplus = surplus;
+                    record.setback = setback;
                     record.cseq = cseq;
                     record.published_revision = revision;
                 }
@@ -43,11 +47,13 @@ impl Store {
                 call_id,
                 from_tag,
                 dialogs,
+                setback,
             } => {
                 if let Some(record) = self.subscriptions.get_mut(&key) {
                     record.call_id = call_id;
                     record.from_tag = from_tag;
                     record.dialogs = dialogs;
+                    record.setback = setback;
                 }
             }
             Change::DeleteSubscription { key } => {

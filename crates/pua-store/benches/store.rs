@@ -40,6 +40,8 @@ fn record(key: u64, revision: u64, etag: Option<Arc<str>>) -> PublicationRecord 
         etag,
         call_id: "0123456789abcdef0123456789@192.0.2.1".into(),
         cseq: 7,
+        surplus: 0,
+        setback: None,
     }
 }
 
@@ -161,6 +163,8 @@ fn granted(key: u64, n: u64) -> Change {
         expires_at: Some(Instant::now() + Duration::from_secs(3600)),
         revision: 1,
         cseq: 8,
+        surplus: 0,
+        setback: None,
     }
 }
 

@@ -37,15 +37,19 @@ fn merge(earlier: &mut Change, later: &mut Change) {
             Change::Granted {
                 etag,
                 expires_at,
+                surplus,
                 revision,
                 cseq,
+                setback,
                 ..
             },
         ) => {
             record.etag = etag.take();
             record.expires_at = *expires_at;
+            record.surplus = *surplus;
             record.published_revision = *revision;
             record.cseq = *cseq;
+            record.setback = setback.take();
         }
         (
             Change::PutSubscription(record),
@@ -53,12 +57,14 @@ fn merge(earlier: &mut Change, later: &mut Change) {
                 call_id,
                 from_tag,
                 dialogs,
+                setback,
                 ..
             },
         ) => {
             record.call_id = call_id.clone();
             record.from_tag = from_tag.clone();
             record.dialogs = std::mem::take(dialogs);
+            record.setback = setback.take();
         }
         // What is not there is not changed.
         (Change::Delete { .. }, Change::Granted { .. })

@@ -20,7 +20,7 @@
 //! let opened = Opened { backend, lease, loaded, boot, time: std::time::Instant::now, durability: Durability::Commit };
 //! let mut writer = Writer::start(opened, || ())?;
 //! writer.commit(1, &mut vec![pua_core::Change::Delete { key: 7 }], 1);
-//! writer.stop();
+//! writer.stop()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use pua_core::{Change, PublicationRecord, SubscriptionRecord};
+use pua_core::{Change, PublicationRecord, Setback, SubscriptionRecord};
 
 use crate::backend::{Backend, Batch, Lease, Loaded, Restored, SlotLease};
 use crate::clock::{ClockLine, Past, Reading};
@@ -19,6 +19,7 @@ struct Publication {
     record: PublicationRecord,
     until: Option<Stored>,
     expires_at: Option<Stored>,
+    setback: SetbackTimes,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ struct Subscription {
     record: SubscriptionRecord,
     until: Option<Stored>,
     expires_at: Vec<Stored>,
+    setback: SetbackTimes,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +80,7 @@ impl Backend for Memory {
             let mut record = held.record.clone();
             record.until = held.until.map(instant).transpose()?;
             record.expires_at = held.expires_at.map(instant).transpose()?;
+            timed(record.setback.as_deref_mut(), held.setback, instant)?;
             take(Restored::Publication(Box::new(record)));
         }
         for held in tables.subscriptions.values() {
@@ -86,6 +89,7 @@ impl Backend for Memory {
             for (dialog, at) in record.dialogs.iter_mut().zip(&held.expires_at) {
                 dialog.expires_at = instant(*at)?;
             }
+            timed(record.setback.as_deref_mut(), held.setback, instant)?;
             take(Restored::Subscription(Box::new(record)));
         }
         Ok(Loaded {
@@ -115,6 +119,26 @@ impl Backend for Memory {
     }
 }
 
+/// The times of a setback, as they are stored.
+type SetbackTimes = Option<(Stored, Option<Stored>)>;
+
+fn times(setback: Option<&Setback>, at: impl Fn(Instant) -> Stored) -> SetbackTimes {
+    setback.map(|setback| (at(setback.at), setback.retry_at.map(&at)))
+}
+
+/// Sets them.
+fn timed(
+    setback: Option<&mut Setback>,
+    stored: SetbackTimes,
+    instant: impl Fn(Stored) -> Result<Instant, Error>,
+) -> Result<(), Error> {
+    if let (Some(setback), Some((at, retry_at))) = (setback, stored) {
+        setback.at = instant(at)?;
+        setback.retry_at = retry_at.map(instant).transpose()?;
+    }
+    Ok(())
+}
+
 impl Tables {
     fn apply(&mut self, change: &Change, at: impl Fn(Instant) -> Stored) {
         match change {
@@ -123,6 +147,7 @@ impl Tables {
                     record: (**record).clone(),
                     until: record.until.map(&at),
                     expires_at: record.expires_at.map(&at),
+                    setback: times(record.setback.as_deref(), &at),
                 };
                 self.publications.insert(record.key, held);
             }
@@ -130,11 +155,16 @@ impl Tables {
                 key,
                 etag,
                 expires_at,
+                surplus,
                 revision,
                 cseq,
+                setback,
             } => {
                 if let Some(held) = self.publications.get_mut(key) {
                     held.record.etag = etag.clone();
+                    held.setback = times(setback.as_deref(), &at);
+                    held.record.setback.clone_from(setback);
+                    held.record.surplus = *surplus;
                     held.expires_at = expires_at.map(at);
                     held.record.published_revision = *revision;
                     held.record.cseq = *cseq;
@@ -152,6 +182,7 @@ impl Tables {
                         .iter()
                         .map(|dialog| at(dialog.expires_at))
                         .collect(),
+                    setback: times(record.setback.as_deref(), &at),
                 };
                 self.subscriptions.insert(record.key, held);
             }
@@ -160,8 +191,11 @@ impl Tables {
                 call_id,
                 from_tag,
                 dialogs,
+                setback,
             } => {
                 if let Some(held) = self.subscriptions.get_mut(key) {
+                    held.setback = times(setback.as_deref(), &at);
+                    held.record.setback.clone_from(setback);
                     held.record.call_id = call_id.clone();
                     held.record.from_tag = from_tag.clone();
                     held.record.dialogs.clone_from(dialogs);

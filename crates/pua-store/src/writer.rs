@@ -148,6 +148,8 @@ struct Shared {
     start: Instant,
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
+    /// Why the last changes of all could not be written.
+    lost: Mutex<Option<Error>>,
     counts: Counts,
     bell: Box<dyn Fn() + Send + Sync>,
     durability: Durability,
@@ -161,6 +163,10 @@ impl Shared {
 
     fn failure(&self) -> MutexGuard<'_, Option<Error>> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Error>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -214,6 +220,7 @@ impl Writer {
             start: Instant::now(),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
+            lost: Mutex::new(None),
             counts: Counts::default(),
             bell: Box::new(bell),
             durability: opened.durability,
@@ -377,9 +384,16 @@ impl Writer {
         }
     }
 
-    /// Writes what is left and ends. What cannot be written then is lost, and told in the log.
-    pub fn stop(mut self) {
+    /// Writes what is left and ends.
+    ///
+    /// # Errors
+    /// What could not be written then is lost, as the log tells.
+    pub fn stop(mut self) -> Result<(), Error> {
         self.end();
+        match self.shared.lost().take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     fn end(&mut self) {

@@ -259,7 +259,7 @@ fn a_row_that_makes_no_sense_is_named() {
         ),
         ("UPDATE granted SET clock = 77 WHERE key = 4", "publication 4"),
         (
-            "INSERT INTO wanted VALUES (6, 'a', 'b', 'c', NULL, NULL, NULL, '{}', NULL, 1)",
+            "INSERT INTO wanted (key, presentity, watcher, package, members, clock) VALUES (6, 'a', 'b', 'c', '{}', 1)",
             "subscription 6",
         ),
     ] {

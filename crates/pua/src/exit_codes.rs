@@ -2,7 +2,8 @@
 
 /// Done.
 pub(crate) const DONE: u8 = 0;
-/// A fault of the program or the system; another daemon uses the store, or has taken it over.
+/// A fault of the program or the system; another daemon uses the store, or has taken it over, or the last changes
+/// could not be written to it.
 pub(crate) const INTERNAL: u8 = 1;
 /// The command line is wrong.
 pub(crate) const USAGE: u8 = 2;
@@ -21,7 +22,7 @@ pub(crate) const NO_ANSWER: u8 = 7;
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
-  1  internal fault, or another daemon has the store
+  1  internal fault, another daemon has the store, or it could not be written at the end
   2  wrong usage
   3  wrong configuration
   4  the daemon cannot be reached

@@ -136,6 +136,7 @@ fn is_failed(daemon: &Daemon) -> bool {
     told["result"]["store:failed"] == 1
 }
 
+/// How many rows have been written.
 fn readiness(daemon: &Daemon) -> String {
     let address = daemon.ready["http"][0].as_str().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -433,4 +434,21 @@ fn a_store_that_cannot_be_used_is_told_with_what_to_do() {
         assert!(error.contains("hint: "), "{error}");
         std::fs::remove_dir_all(directory).unwrap();
     }
+}
+
+#[test]
+fn a_graceful_stop_that_loses_changes_is_no_success() {
+    let server = Server::start();
+    let directory = directory();
+    let text = stored(&directory, &server, "");
+    let mut daemon = Daemon::start_limited(directory, &text, 300);
+    let _granting = Granting::start(&server);
+    let body = format!("<presence>{}</presence>", "x".repeat(600));
+    let refused = (0..1000).any(|number| {
+        let answer = daemon.call("pua_publish", presence(&format!("user{number}"), &body));
+        answer["error"]["code"] == 503
+    });
+    assert!(refused, "the disk is full");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait(), Some(1));
 }

@@ -127,17 +127,13 @@ impl Epa {
             .get(HeaderName::Expires)
             .and_then(DeltaSeconds::parse)
             .map(|expires| expires.0);
-        if let Some(hop_state) = core.hops.get(next_hop) {
-            hop_state
-                .sessions
-                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
-        }
         let Some(publication) = self.publications.get_mut(index as usize) else {
             return;
         };
         let State::Requesting(exchange) = &mut publication.state else {
             return;
         };
+        exchange.passage.accepted(core, next_hop, message);
         let asked = exchange.expires;
         let covered = exchange.revision;
         let sent_at = exchange.sent_at;
@@ -198,8 +194,10 @@ impl Epa {
                 key,
                 etag: None,
                 expires_at: None,
+                surplus: 0,
                 revision: 0,
                 cseq,
+                setback: None,
             };
             core.persist(change);
             self.answer(core, index, covered, outcome);
@@ -239,8 +237,10 @@ impl Epa {
             key,
             etag: kept,
             expires_at: Some(expires_at),
+            surplus: told - granted,
             revision: covered,
             cseq,
+            setback: None,
         };
         core.persist(change);
         let behind = publication.is_behind();
@@ -278,8 +278,10 @@ impl Epa {
             key: publication.key,
             etag: None,
             expires_at: None,
+            surplus: 0,
             revision: 0,
             cseq: publication.cseq,
+            setback: None,
         };
         core.persist(change);
         self.answer(core, index, covered, outcome);
@@ -363,8 +365,10 @@ impl Epa {
                     key,
                     etag: None,
                     expires_at: None,
+                    surplus: 0,
                     revision: 0,
                     cseq,
+                    setback: None,
                 };
                 core.persist(change);
                 let swept = core.hops.get(next_hop).is_some_and(NextHop::forgot);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use event_packages::Package;
 use sip_wire::Uri;
 
+use super::setback::setback;
 use super::{Epa, Waiter};
 use crate::command::{CommandId, Document, Lifetime, Proxy, PublicationName, Publish, Target, Wait};
 use crate::core::Core;
@@ -306,6 +307,7 @@ impl Epa {
                 State::Refused => {
                     publication.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
+                    self.persist_granted(core, index);
                 }
                 State::Waiting(_) if moved => self.enqueue(now, core, index, Cause::Ourselves),
                 // It may stand in the queue of a hop that is not its own any more.
@@ -345,7 +347,8 @@ fn takes_no_body(package: &str) -> bool {
         .is_some_and(|known| known.empty_body)
 }
 
-/// The durable form of a publication.
+/// The durable form of a publication about which there is a new wish: that overrules a refusal, but
+/// not what the server asked for.
 pub(super) fn record(core: &mut Core, publication: &Publication) -> PublicationRecord {
     let granted = publication.granted.as_ref();
     PublicationRecord {
@@ -366,7 +369,12 @@ pub(super) fn record(core: &mut Core, publication: &Publication) -> PublicationR
         published_revision: granted.map_or(0, |granted| granted.revision),
         etag: granted.and_then(|granted| granted.etag.as_deref().map(Arc::from)),
         expires_at: granted.map(|granted| granted.expires_at),
+        surplus: granted.map_or(0, |granted| granted.surplus),
         call_id: core.call_id_of(publication.key),
         cseq: publication.cseq,
+        setback: match publication.state {
+            State::Waiting(_) => setback(core, publication).filter(|setback| setback.held_off),
+            _ => None,
+        },
     }
 }

@@ -193,9 +193,10 @@ impl Epa {
         };
         let mut rows = std::mem::take(&mut core.rows);
         rows.clear();
-        state
-            .sessions
-            .write(&mut core.random, "PUBLISH", uri, body, &mut rows);
+        if exchange.passage.takes_credentials() {
+            let sessions = &mut state.sessions;
+            sessions.write(&mut core.random, "PUBLISH", uri, body, &mut rows);
+        }
         let identity = core.random.identity(publication.key);
         let route = state.route.clone();
         let takes_tcp = state.takes_tcp(now);

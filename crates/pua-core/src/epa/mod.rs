@@ -11,6 +11,7 @@ mod exchange;
 mod presentity;
 mod redirect;
 mod restore;
+mod setback;
 mod settle;
 mod stop;
 mod turns;

@@ -53,15 +53,23 @@ impl Epa {
             revision: record.revision,
             document_revision: record.document_revision.min(record.revision),
         };
-        let left = record
-            .expires_at
+        let was_held = record.expires_at.is_some();
+        // What is over by our own time is withdrawn if the server would keep it for longer.
+        let (expires_at, surplus) = match wanted {
+            Wanted::Over { .. } => {
+                let surplus = Duration::from_secs(u64::from(record.surplus));
+                (record.expires_at.map(|at| at + surplus), 0)
+            }
+            _ => (record.expires_at, record.surplus),
+        };
+        let left = expires_at
             .map(|at| at.saturating_duration_since(now))
             .unwrap_or_default();
-        let was_held = record.expires_at.is_some();
         let granted = match wanted {
             // The second that a lifetime and a grant may differ by is not worth a request.
             Wanted::Over { .. } if left <= OVERSHOOT => None,
-            _ => believed(now, record.etag, record.expires_at, record.published_revision),
+            _ => believed(now, record.etag, expires_at, record.published_revision)
+                .map(|granted| Granted { surplus, ..granted }),
         };
         // Not the record's Call-ID: requests may have left after it was written, and within a
         // Call-ID no CSeq number may come again (R3903-13).
@@ -90,6 +98,14 @@ impl Epa {
             self.end(core, index, ending);
             return;
         }
+        if let Some(setback) = &record.setback
+            && self.held_back(now, core, index, setback)
+        {
+            return;
+        }
+        let Some(publication) = self.publications.get_mut(index as usize) else {
+            return;
+        };
         let lasts = publication
             .until()
             .is_some_and(|until| now + left + OVERSHOOT >= until);

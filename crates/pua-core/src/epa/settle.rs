@@ -158,6 +158,13 @@ impl Epa {
             Settled::Waiting(pause) => State::Waiting(pause),
             Settled::Refused => State::Refused,
         };
+        // An outage that goes on is not written again and again.
+        let is_news = publication.is_awaited()
+            || publication.last_code() != Some(failure.code)
+            || match settled {
+                Settled::Waiting(pause) => pause.is_quiet(now),
+                Settled::Refused => true,
+            };
         publication.set_last(now, failure.code, &failure.reason);
         // A lifetime that is over, or a removal with nothing left to remove, ends here and now.
         let over = publication.until().is_some_and(|until| until <= now);
@@ -205,6 +212,8 @@ impl Epa {
             self.answer_impatient(now, core, index);
         } else if moved {
             self.enqueue(now, core, index, Cause::Ourselves);
+        } else if is_news {
+            self.persist_granted(core, index);
         }
     }
 

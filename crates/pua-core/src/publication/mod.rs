@@ -247,6 +247,11 @@ impl Publication {
         self.waiters.get_or_insert_default()
     }
 
+    /// Whether a command waits for an answer.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.waiters.as_ref().is_some_and(|waiters| !waiters.is_empty())
+    }
+
     /// Takes the commands to answer away.
     pub(crate) fn take_waiters(&mut self) -> Waiters {
         self.waiters.take().map(|waiters| *waiters).unwrap_or_default()

@@ -159,10 +159,8 @@ impl Subscriber {
         status: &StatusLine<'_>,
         message: &Message<'_>,
     ) {
-        if let Some(state) = core.hops.get(next_hop) {
-            state
-                .sessions
-                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        if let Some(exchange) = self.exchanges.get(at as usize) {
+            exchange.passage.accepted(core, next_hop, message);
         }
         let Some(exchange) = self.drop_exchange(core, at) else {
             return;
@@ -218,10 +216,8 @@ impl Subscriber {
         status: &StatusLine<'_>,
         message: &Message<'_>,
     ) {
-        if let Some(state) = core.hops.get(next_hop) {
-            state
-                .sessions
-                .accepted(message.headers.get(HeaderName::AuthenticationInfo));
+        if let Some(exchange) = self.exchanges.get(at as usize) {
+            exchange.passage.accepted(core, next_hop, message);
         }
         let Some(exchange) = self.drop_exchange(core, at) else {
             return;

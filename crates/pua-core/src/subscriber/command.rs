@@ -12,7 +12,6 @@ use crate::core::Core;
 use crate::next_hops::next_hop_for;
 use crate::output::{Output, Refusal, Reply};
 use crate::publication::{Cause, Desire};
-use crate::record::Change;
 
 /// The longest that a command may wait for its outcome.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -186,17 +185,17 @@ impl Subscriber {
             return;
         }
         subscription.unwanted(self.epoch.moment(now));
+        let state = subscription.state;
         if !self.stopping {
-            core.persist(Change::DeleteSubscription {
-                key: subscription.key,
-            });
+            // Until the notifiers know: another life of the daemon would have to tell them.
+            self.persist_wanted(core, index);
         }
-        match subscription.state {
+        match state {
             State::Queued { .. } | State::Waiting { .. } | State::Over => self.end(now, core, index),
             State::Trying {
                 exchange: Some(exchange),
                 ..
-            } if subscription.dialogs.is_empty()
+            } if self.dialogs_of(index).is_empty()
                 && self
                     .exchanges
                     .get(exchange as usize)
@@ -206,10 +205,9 @@ impl Subscriber {
                 self.end(now, core, index);
             }
             // R6665-10, R6665-57: no CANCEL; what the SUBSCRIBE brings is ended when it is there.
-            State::Trying { .. } if subscription.dialogs.is_empty() => self.arm(index),
+            State::Trying { .. } if self.dialogs_of(index).is_empty() => self.arm(index),
             State::Trying { .. } | State::Established => {
-                let dialogs: Vec<u64> = subscription.dialogs.iter().map(|dialog| dialog.id).collect();
-                for dialog in dialogs {
+                for dialog in self.dialogs_of(index) {
                     self.ask(
                         now,
                         core,
@@ -222,6 +220,13 @@ impl Subscriber {
                 self.arm(index);
             }
         }
+    }
+
+    fn dialogs_of(&self, index: u32) -> Vec<u64> {
+        self.subscriptions
+            .get(index as usize)
+            .map(|subscription| subscription.dialogs.iter().map(|dialog| dialog.id).collect())
+            .unwrap_or_default()
     }
 
     #[allow(clippy::too_many_arguments)] // a command and how it wants its answer
@@ -303,6 +308,7 @@ impl Subscriber {
                 State::Over if subscription.termination().is_none() => {
                     subscription.failures = 0;
                     self.enqueue(now, core, index, Cause::Ourselves);
+                    self.persist_dialogs(core, index);
                 }
                 // It may stand in the queue of a hop that is not its own any more.
                 State::Queued { cause } => {

@@ -1,6 +1,7 @@
 //! What of a subscription outlives the daemon, and how it is taken up again: in its dialogs while
 //! their time runs (RFC 3261 §12, RFC 6665 §4.4), anew when it is over.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip_wire::{NameAddr, Uri};
@@ -9,12 +10,13 @@ use super::Subscriber;
 use super::command::usable;
 use super::dialog::{ROUTES, dialog_hop, needs_tls};
 use super::identity::{SetIdentity, bits_of};
+use super::settle::OVERSHOOT;
 use super::subscription::{Intent, State, Subscription};
 use super::usage::{Dialog, Dialogs};
 use crate::core::Core;
 use crate::output::{Event, Next, Output, SubscriptionChange};
 use crate::publication::{Cause, Desire};
-use crate::record::{Change, DialogRecord, SubscriptionRecord};
+use crate::record::{Change, DialogRecord, Setback, SubscriptionRecord};
 use crate::request::LAST_CSEQ;
 
 /// How far the CSeq number of a dialog that is taken up is ahead of the stored one: requests may
@@ -32,8 +34,13 @@ impl Subscriber {
     pub(super) fn persist_wanted(&self, core: &mut Core, index: u32) {
         if core.config.durable
             && let Some(subscription) = self.subscriptions.get(index as usize)
+            && !subscription.intent.fetch
         {
-            let record = Box::new(self.record(subscription));
+            let mut record = Box::new(self.record(subscription));
+            // A new wish overrules a refusal, but not what was asked for by who has it.
+            if let State::Waiting { held_off: true, .. } = subscription.state {
+                record.setback = self.setback(core, subscription);
+            }
             core.persist(Change::PutSubscription(record));
         }
     }
@@ -46,8 +53,7 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get(index as usize) else {
             return;
         };
-        // The graceful stop ends dialogs of what is still wanted.
-        if subscription.intent.fetch || !(subscription.stands() || self.stopping) {
+        if subscription.intent.fetch {
             return;
         }
         core.persist(Change::Dialogs {
@@ -55,6 +61,7 @@ impl Subscriber {
             call_id: subscription.identity.call_id(),
             from_tag: subscription.identity.own_tag(),
             dialogs: self.dialog_records(subscription),
+            setback: self.setback(core, subscription),
         });
     }
 
@@ -70,10 +77,63 @@ impl Subscriber {
             call_id: subscription.identity.call_id(),
             from_tag: subscription.identity.own_tag(),
             dialogs: self.dialog_records(subscription),
+            ending: !subscription.stands(),
+            setback: None,
         }
     }
 
-    /// The durable form of its dialog usages. One that is being ended is not taken up again.
+    /// What holds the next SUBSCRIBE back: a refusal, or a wait.
+    pub(super) fn setback(&self, core: &Core, subscription: &Subscription) -> Option<Box<Setback>> {
+        let (retry_at, held_off) = match subscription.state {
+            _ if !subscription.dialogs.is_empty() => return None,
+            State::Over => (None, false),
+            State::Waiting { retry_at, held_off } => (Some(self.epoch.instant(retry_at)), held_off),
+            _ => return None,
+        };
+        let termination = subscription.termination().cloned();
+        let (code, reason, at) = match subscription.last(self.epoch) {
+            Some(last) => (last.code, last.reason, last.at),
+            // A NOTIFY has come sooner than a response.
+            None => (0, Arc::default(), self.epoch.begun()),
+        };
+        Some(Box::new(Setback {
+            code,
+            reason,
+            termination,
+            at,
+            retry_at,
+            held_off,
+            next_hop: core.hops.name(subscription.next_hop),
+        }))
+    }
+
+    /// What was refused in an earlier life, or ended for good, stays so, and what had to wait waits
+    /// on; whether it is one of these (R6665-83 to R6665-88).
+    fn held_back(&mut self, now: Instant, core: &Core, index: u32, setback: &Setback) -> bool {
+        let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
+            return false;
+        };
+        if setback.code != 0 {
+            let at = self.epoch.moment(setback.at);
+            subscription.set_last(at, setback.code, &setback.reason);
+        }
+        if !setback.holds(now, &core.hops.name(subscription.next_hop)) {
+            return false;
+        }
+        if let Some(reason) = &setback.termination {
+            subscription.make_past().termination = Some(reason.clone());
+        }
+        subscription.state = match setback.retry_at {
+            Some(retry_at) => State::Waiting {
+                retry_at: self.epoch.moment(retry_at),
+                held_off: setback.held_off,
+            },
+            None => State::Over,
+        };
+        true
+    }
+
+    /// The durable form of its dialog usages.
     fn dialog_records(&self, subscription: &Subscription) -> Vec<DialogRecord> {
         subscription
             .dialogs
@@ -101,8 +161,10 @@ impl Subscriber {
             return;
         }
         self.keys.skip(record.key);
-        if record.until.is_some_and(|until| until <= now) {
-            // Its lifetime has ended meanwhile.
+        // A notifier that would go on for longer is told that it is over (R6665-57).
+        let ends = record.ending || record.until.is_some_and(|until| until <= now);
+        let lingers = |dialog: &DialogRecord| dialog.expires_at > now + OVERSHOOT;
+        if ends && !record.dialogs.iter().any(lingers) {
             core.persist(Change::DeleteSubscription { key: record.key });
             core.outputs.push_back(Output::Event(Event::Subscription {
                 name: record.name,
@@ -117,7 +179,10 @@ impl Subscriber {
         }
         let intent = Intent {
             extras: self.shared.extras(record.headers, record.proxy, record.members),
-            desire: Desire::Stand { until: record.until },
+            desire: match ends {
+                true => Desire::Gone,
+                false => Desire::Stand { until: record.until },
+            },
             fetch: false,
             revision: 0,
         };
@@ -137,6 +202,12 @@ impl Subscriber {
             record.dialogs,
         ) {
             self.persist_dialogs(core, index);
+            self.arm(index);
+        } else if ends {
+            self.end(now, core, index);
+        } else if let Some(setback) = &record.setback
+            && self.held_back(now, core, index, setback)
+        {
             self.arm(index);
         } else {
             self.enqueue(now, core, index, Cause::Ourselves);

@@ -264,7 +264,9 @@ impl Subscriber {
         let mut credentials = std::mem::take(&mut core.rows);
         credentials.clear();
         let body = list.as_deref().unwrap_or("").as_bytes();
-        if let Some(state) = core.hops.get(next_hop) {
+        if let Some(state) = core.hops.get(next_hop)
+            && exchange.passage.takes_credentials()
+        {
             state
                 .sessions
                 .write(&mut core.random, "SUBSCRIBE", &uri, body, &mut credentials);

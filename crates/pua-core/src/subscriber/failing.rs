@@ -115,6 +115,7 @@ impl Subscriber {
             }
         }
         if had_dialogs {
+            // Whatever comes of this refusal, they are gone.
             self.persist_dialogs(core, index);
         }
         self.not_made(now, core, index, &failure);
@@ -166,6 +167,8 @@ impl Subscriber {
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;
         };
+        // An outage that goes on is not written again and again.
+        let is_news = held_off || subscription.is_awaited() || subscription.last_code() != Some(failure.code);
         subscription.set_last(self.epoch.moment(now), failure.code, &failure.reason);
         let once = subscription.intent.fetch || !subscription.stands();
         let next = if once {
@@ -193,6 +196,9 @@ impl Subscriber {
         if once {
             self.end(now, core, index);
             return;
+        }
+        if is_news {
+            self.persist_dialogs(core, index);
         }
         self.arm(index);
     }
@@ -223,6 +229,7 @@ impl Subscriber {
             self.end(now, core, index);
             return;
         }
+        self.persist_dialogs(core, index);
         self.arm(index);
     }
 

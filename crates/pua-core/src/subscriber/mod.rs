@@ -236,6 +236,10 @@ impl Subscriber {
             Doing::Resting if dialog.refresh_at.is_some_and(|at| at <= moment) && wanted => {
                 self.ask(now, core, index, id, Operation::Refresh, Cause::Ourselves);
             }
+            // It was to be ended in an earlier life.
+            Doing::Resting if dialog.refresh_at.is_some_and(|at| at <= moment) => {
+                self.ask(now, core, index, id, Operation::Unsubscribe, Cause::Ourselves);
+            }
             _ => {}
         }
     }

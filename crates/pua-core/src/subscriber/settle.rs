@@ -252,6 +252,12 @@ impl Subscriber {
     /// Takes a subscription out: nothing is left of it.
     pub(super) fn end(&mut self, _now: Instant, core: &mut Core, index: u32) {
         self.forget_tag(index);
+        let held = self.subscriptions.get(index as usize);
+        // The graceful stop ends dialogs; what is refused or waits is so in the next life as well.
+        let setback = match self.stopping {
+            true => held.and_then(|subscription| self.setback(core, subscription)),
+            false => None,
+        };
         let Some(mut subscription) = self.subscriptions.try_remove(index as usize) else {
             return;
         };
@@ -285,6 +291,7 @@ impl Subscriber {
                     call_id: subscription.identity.call_id(),
                     from_tag: subscription.identity.own_tag(),
                     dialogs: Vec::new(),
+                    setback,
                 },
                 false => Change::DeleteSubscription { key },
             });

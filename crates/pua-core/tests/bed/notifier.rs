@@ -223,11 +223,13 @@ impl Bed {
                     call_id,
                     from_tag,
                     dialogs,
+                    setback,
                 } => {
                     if let Some(record) = records.get_mut(key) {
                         record.call_id = call_id.clone();
                         record.from_tag = from_tag.clone();
                         record.dialogs = dialogs.clone();
+                        record.setback = setback.clone();
                     }
                 }
                 Change::DeleteSubscription { key } => {

@@ -33,7 +33,7 @@ impl World {
             let record = self.record(watch);
             let wish = Wish {
                 until: record.and_then(|record| record.until),
-                gone: record.is_none(),
+                gone: record.is_none_or(|record| record.ending),
             };
             self.wishes.wish(self.now, watch, wish);
         }

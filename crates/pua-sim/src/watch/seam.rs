@@ -364,6 +364,7 @@ fn written(bug: WatchBug, change: Change) -> Option<Change> {
             call_id,
             from_tag,
             mut dialogs,
+            setback,
         } => {
             for dialog in &mut dialogs {
                 match bug {
@@ -377,6 +378,7 @@ fn written(bug: WatchBug, change: Change) -> Option<Change> {
                 call_id,
                 from_tag,
                 dialogs,
+                setback,
             })
         }
         other => Some(other),

@@ -29,6 +29,8 @@ fn put(key: u64, revision: u64) -> Change {
         expires_at: None,
         call_id: "c".into(),
         cseq: 0,
+        surplus: 0,
+        setback: None,
     }))
 }
 
@@ -39,6 +41,8 @@ fn granted(key: u64, etag: &str) -> Change {
         expires_at: Some(Instant::now()),
         revision: 1,
         cseq: 2,
+        surplus: 0,
+        setback: None,
     }
 }
 

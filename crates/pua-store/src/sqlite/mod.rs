@@ -12,6 +12,7 @@ mod lock;
 mod publications;
 mod room;
 mod schema;
+mod setback;
 mod subscriptions;
 
 use std::fs;
@@ -190,12 +191,7 @@ impl Sqlite {
                 Change::Granted { .. } => publications::granted(publications, line.id, at, change),
                 Change::Delete { key } => publications::delete(publications, *key),
                 Change::PutSubscription(record) => subscriptions::put(connection, line.id, at, record),
-                Change::Dialogs {
-                    key,
-                    call_id,
-                    from_tag,
-                    dialogs,
-                } => subscriptions::dialogs(connection, line.id, at, (*key, call_id, from_tag), dialogs),
+                Change::Dialogs { .. } => subscriptions::dialogs(connection, line.id, at, change),
                 Change::DeleteSubscription { key } => subscriptions::delete(connection, *key),
             };
             written.map_err(sql)?;
@@ -296,7 +292,8 @@ fn forget_clocks(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .execute(
             "WITH named AS (SELECT clock AS id FROM intent UNION SELECT clock FROM granted
-                 UNION SELECT clock FROM wanted UNION SELECT clock FROM dialog),
+                 UNION SELECT clock FROM wanted UNION SELECT clock FROM dialog
+                 UNION SELECT told_clock FROM wanted WHERE told_clock IS NOT NULL),
              boots AS (SELECT max(id) AS last FROM clock
                  WHERE boot IN (SELECT boot FROM clock WHERE id IN named) GROUP BY boot)
              DELETE FROM clock WHERE id NOT IN named AND id NOT IN boots AND id < (SELECT max(id) FROM clock)",

@@ -9,7 +9,7 @@ use pua_core::{Change, Document, OnStop, Proxy, PublicationName, PublicationReco
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, params};
 
-use super::{failure, signed};
+use super::{failure, setback, signed};
 use crate::backend::Restored;
 use crate::clock::Past;
 use crate::error::{Error, Trouble};
@@ -18,12 +18,14 @@ use crate::intern::Intern;
 const PUT: &str = "REPLACE INTO intent (key, presentity, package, id, content_type, body, headers, proxy,
     until_ms, clock, removing, on_stop, revision, document_revision, call_id)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-const GRANTED: &str = "REPLACE INTO granted (key, etag, expires_ms, clock, revision, cseq)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const GRANTED: &str = "REPLACE INTO granted (key, etag, expires_ms, clock, revision, cseq, surplus,
+    code, reason, told_ms, retry_ms, held_off, next_hop)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const FORGET: &str = "DELETE FROM granted WHERE key = ?1";
 const LOAD: &str = "SELECT i.key, i.presentity, i.package, i.id, i.content_type, i.body, i.headers, i.proxy,
     i.until_ms, i.clock, i.removing, i.on_stop, i.revision, i.document_revision, i.call_id,
-    g.etag, g.expires_ms, g.clock, g.revision, g.cseq
+    g.etag, g.expires_ms, g.clock, g.revision, g.cseq, g.surplus,
+    g.code, g.reason, g.told_ms, g.retry_ms, g.held_off, g.next_hop
     FROM intent AS i LEFT JOIN granted AS g ON g.key = i.key ORDER BY i.key";
 
 /// Text where it is text, so that an operator can read it.
@@ -111,18 +113,24 @@ pub(super) fn put(
     let pristine = record.etag.is_none()
         && record.expires_at.is_none()
         && record.published_revision == 0
-        && record.cseq == 0;
+        && record.cseq == 0
+        && record.surplus == 0
+        && record.setback.is_none();
     if pristine {
         return forget(statements, record.key);
     }
-    let granted = (record.etag.as_deref(), record.expires_at.map(at));
     grant(
         statements,
         clock,
-        record.key,
-        granted,
-        record.published_revision,
-        record.cseq,
+        Grant {
+            key: record.key,
+            etag: record.etag.as_deref(),
+            expires: record.expires_at.map(&at),
+            surplus: record.surplus,
+            revision: record.published_revision,
+            cseq: record.cseq,
+            setback: setback::columns(record.setback.as_deref(), at),
+        },
     )
 }
 
@@ -138,29 +146,54 @@ pub(super) fn granted(
             key,
             etag,
             expires_at,
+            surplus,
             revision,
             cseq,
-        } => grant(
-            statements,
-            clock,
-            *key,
-            (etag.as_deref(), expires_at.map(at)),
-            *revision,
-            *cseq,
-        ),
+            setback,
+        } => {
+            let row = Grant {
+                key: *key,
+                etag: etag.as_deref(),
+                expires: expires_at.map(&at),
+                surplus: *surplus,
+                revision: *revision,
+                cseq: *cseq,
+                setback: setback::columns(setback.as_deref(), at),
+            };
+            grant(statements, clock, row)
+        }
         _ => Ok(()),
     }
 }
 
-fn grant(
-    statements: &mut Statements<'_>,
-    clock: i64,
+/// A row of `granted`.
+struct Grant<'a> {
     key: u64,
-    (etag, expires): (Option<&str>, Option<i64>),
+    etag: Option<&'a str>,
+    expires: Option<i64>,
+    surplus: u32,
     revision: u64,
     cseq: u32,
-) -> rusqlite::Result<()> {
-    let values = params![signed(key), etag, expires, clock, signed(revision), cseq];
+    setback: setback::Columns<'a>,
+}
+
+fn grant(statements: &mut Statements<'_>, clock: i64, row: Grant<'_>) -> rusqlite::Result<()> {
+    let (code, reason, told, retry, held_off, next_hop) = row.setback;
+    let values = params![
+        signed(row.key),
+        row.etag,
+        row.expires,
+        clock,
+        signed(row.revision),
+        row.cseq,
+        row.surplus,
+        code,
+        reason,
+        told,
+        retry,
+        held_off,
+        next_hop,
+    ];
     prepared(&mut statements.granted, statements.connection, GRANTED)?
         .execute(values)
         .map(drop)
@@ -247,8 +280,10 @@ fn record(row: &Row<'_>, past: &Past<'_>, intern: &mut Intern) -> rusqlite::Resu
         published_revision: row.get::<_, Option<i64>>(18)?.unwrap_or(0).cast_unsigned(),
         etag: row.get_ref(15)?.as_str_or_null()?.map(Arc::from),
         expires_at: instant(17, 16)?,
+        surplus: row.get::<_, Option<u32>>(20)?.unwrap_or(0),
         call_id: Arc::from(row.get_ref(14)?.as_str()?),
         cseq: row.get::<_, Option<u32>>(19)?.unwrap_or(0),
+        setback: setback::read(row, 21, 17, past, intern)?,
     })
 }
 

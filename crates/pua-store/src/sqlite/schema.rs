@@ -9,11 +9,11 @@ use crate::error::{Error, Trouble};
 pub(super) const APPLICATION: i32 = 0x7075_6100;
 
 /// The version of the tables (`PRAGMA user_version`).
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// What makes each version out of the one before; the first makes it out of nothing. A file that
 /// has been published is never changed, only followed by another.
-const STEPS: [&str; VERSION as usize] = [include_str!("v1.sql")];
+const STEPS: [&str; VERSION as usize] = [include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// Which version a file has.
 ///

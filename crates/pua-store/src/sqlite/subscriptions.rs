@@ -3,25 +3,29 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use pua_core::{DialogRecord, Proxy, SubscriptionName, SubscriptionRecord};
+use pua_core::{Change, DialogRecord, Proxy, Setback, SubscriptionName, SubscriptionRecord};
 use rusqlite::{Connection, Row, params};
 
 use super::publications::nonsense;
-use super::{failure, signed};
+use super::{failure, setback, signed};
 use crate::backend::Restored;
 use crate::clock::Past;
 use crate::error::{Error, Trouble};
 use crate::intern::Intern;
 
 const PUT: &str = "REPLACE INTO wanted (key, presentity, watcher, package, id, headers, proxy, members,
-    until_ms, clock) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    until_ms, clock, ending, code, reason, told_ms, retry_ms, held_off, next_hop, termination, told_clock)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?10)";
+const SETBACK: &str = "UPDATE wanted SET code = ?2, reason = ?3, told_ms = ?4, retry_ms = ?5, held_off = ?6,
+    next_hop = ?7, termination = ?8, told_clock = ?9 WHERE key = ?1";
 // The column `etag` is of an earlier version, which wrote it and made nothing of it.
 const DIALOG: &str = "REPLACE INTO dialog (subscription, n, call_id, from_tag, remote_tag, target, routes,
     cseq, remote_cseq, active, expires_ms, clock)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const LOAD: &str = "SELECT w.key, w.presentity, w.watcher, w.package, w.id, w.headers, w.proxy, w.members,
     w.until_ms, w.clock, d.n, d.call_id, d.from_tag, d.remote_tag, d.target, d.routes, d.cseq,
-    d.remote_cseq, d.active, d.expires_ms, d.clock
+    d.remote_cseq, d.active, d.expires_ms, d.clock,
+    w.ending, w.code, w.reason, w.told_ms, w.retry_ms, w.held_off, w.next_hop, w.termination, w.told_clock
     FROM wanted AS w LEFT JOIN dialog AS d ON d.subscription = w.key ORDER BY w.key, d.n";
 
 /// Writes a subscription with its dialog usages.
@@ -32,6 +36,7 @@ pub(super) fn put(
     record: &SubscriptionRecord,
 ) -> rusqlite::Result<()> {
     let name = &record.name;
+    let (code, reason, told, retry, held_off, next_hop) = setback::columns(record.setback.as_deref(), &at);
     connection.prepare_cached(PUT)?.execute(params![
         signed(record.key),
         &*name.presentity,
@@ -43,13 +48,60 @@ pub(super) fn put(
         list(record.members.iter().map(|member| &**member)),
         record.until.map(&at),
         clock,
+        record.ending,
+        code,
+        reason,
+        told,
+        retry,
+        held_off,
+        next_hop,
+        termination(record.setback.as_deref()),
     ])?;
     let usages = (record.key, &*record.call_id, &*record.from_tag);
-    dialogs(connection, clock, at, usages, &record.dialogs)
+    rows(connection, clock, at, usages, &record.dialogs)
 }
 
-/// Writes the dialog usages of a subscription: the key, the Call-ID, our tag.
+fn termination(setback: Option<&Setback>) -> Option<&str> {
+    setback?.termination.as_deref()
+}
+
+/// Writes the dialog usages of a subscription, or what stands in the way of there being any: while
+/// there are some, that does not matter, and is not written.
 pub(super) fn dialogs(
+    connection: &Connection,
+    clock: i64,
+    at: impl Fn(Instant) -> i64,
+    change: &Change,
+) -> rusqlite::Result<()> {
+    let Change::Dialogs {
+        key,
+        call_id,
+        from_tag,
+        dialogs,
+        setback,
+    } = change
+    else {
+        return Ok(());
+    };
+    if dialogs.is_empty() {
+        let (code, reason, told, retry, held_off, next_hop) = setback::columns(setback.as_deref(), &at);
+        connection.prepare_cached(SETBACK)?.execute(params![
+            signed(*key),
+            code,
+            reason,
+            told,
+            retry,
+            held_off,
+            next_hop,
+            termination(setback.as_deref()),
+            clock,
+        ])?;
+    }
+    rows(connection, clock, at, (*key, call_id, from_tag), dialogs)
+}
+
+/// Writes the rows of dialog usages: the key, the Call-ID, our tag.
+fn rows(
     connection: &Connection,
     clock: i64,
     at: impl Fn(Instant) -> i64,
@@ -123,7 +175,7 @@ pub(super) fn load(
         let key = row.get::<_, i64>(0).map_err(told)?.cast_unsigned();
         if present.as_ref().is_none_or(|record| record.key != key) {
             if let Some(done) = present.take() {
-                take(Restored::Subscription(Box::new(done)));
+                take(whole(done));
             }
             present = Some(record(key, row, past, &mut intern).map_err(told)?);
             count += 1;
@@ -135,9 +187,17 @@ pub(super) fn load(
         }
     }
     if let Some(done) = present {
-        take(Restored::Subscription(Box::new(done)));
+        take(whole(done));
     }
     Ok(count)
+}
+
+/// A record of which all rows have been read.
+fn whole(mut record: SubscriptionRecord) -> Restored {
+    if !record.dialogs.is_empty() {
+        record.setback = None;
+    }
+    Restored::Subscription(Box::new(record))
 }
 
 fn record(
@@ -153,6 +213,13 @@ fn record(
             Some(at.ok_or_else(|| nonsense(9, "no such clock"))?)
         }
     };
+    let mut setback = setback::read(row, 22, 29, past, intern)?;
+    if let Some(setback) = &mut setback {
+        setback.termination = row
+            .get_ref(28)?
+            .as_str_or_null()?
+            .map(|reason| intern.text(reason));
+    }
     let members = items(7, row.get_ref(7)?.as_str_or_null()?)?;
     Ok(SubscriptionRecord {
         key,
@@ -171,6 +238,8 @@ fn record(
         call_id: Arc::from(""),
         from_tag: Arc::from(""),
         dialogs: Vec::new(),
+        ending: row.get(21)?,
+        setback,
     })
 }
 

@@ -103,6 +103,8 @@ fn record(key: u64) -> pua_core::PublicationRecord {
         expires_at: None,
         call_id: "c".into(),
         cseq: 0,
+        surplus: 0,
+        setback: None,
     }
 }
 
@@ -185,7 +187,7 @@ fn relaxed_writes_what_is_left_when_it_stops() {
     let mut bed = Bed::new(Durability::Relaxed);
     bed.put(1);
     let memory = bed.memory.clone();
-    bed.writer.stop();
+    bed.writer.stop().unwrap();
     let mut count = 0;
     memory
         .clone()
@@ -221,6 +223,20 @@ fn what_cannot_be_written_is_told_kept_and_written_later() {
         assert!(!bed.writer.is_failed() && bed.writer.failure().is_none());
         assert_eq!(bed.keys(), [1, 2]);
         assert_eq!(bed.writer.figures().rows, 2, "one row of each record");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_at_the_end_is_told() {
+    for (changes, trouble) in [(1, Trouble::Full), (1, Trouble::Fenced), (0, Trouble::Full)] {
+        let mut bed = Bed::new(Durability::Commit);
+        bed.plan.break_down(trouble);
+        for key in 0..changes {
+            bed.put(key);
+        }
+        bed.writer.reserve_events(300);
+        let told = bed.writer.stop().map_err(|error| error.trouble);
+        assert_eq!(told, if changes == 0 { Ok(()) } else { Err(trouble) });
     }
 }
 

@@ -220,14 +220,18 @@ impl Thread {
                 changes = handed_over,
                 "the last changes are not in the store, which is another daemon's"
             );
-            return;
-        }
-        if last_chance {
+        } else if last_chance {
             tracing::error!(
                 reason = error.trouble.as_str(),
                 changes = handed_over,
                 "the store could not be written at the end, the changes are lost: {error}"
             );
+        }
+        if last_chance {
+            // Numbers of events that were reserved alone are no loss.
+            if handed_over > 0 {
+                *shared.lost() = Some(error);
+            }
             return;
         }
         self.patience = match shared.failed.load(Ordering::Acquire) {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 use pua_core::{
-    Change, DialogRecord, Document, OnStop, Proxy, PublicationName, PublicationRecord, SubscriptionName,
-    SubscriptionRecord,
+    Change, DialogRecord, Document, OnStop, Proxy, PublicationName, PublicationRecord, Setback,
+    SubscriptionName, SubscriptionRecord,
 };
 use pua_store::{Backend, Batch, Boot, ClockLine, Lease, Reading, Restored};
 
@@ -40,12 +40,16 @@ impl Model {
                 key,
                 etag,
                 expires_at,
+                surplus,
                 revision,
                 cseq,
+                setback,
             } => {
                 if let Some(record) = self.publications.get_mut(&key) {
                     record.etag = etag;
                     record.expires_at = expires_at;
+                    record.surplus = surplus;
+                    record.setback = setback;
                     record.published_revision = revision;
                     record.cseq = cseq;
                 }
@@ -61,11 +65,13 @@ impl Model {
                 call_id,
                 from_tag,
                 dialogs,
+                setback,
             } => {
                 if let Some(record) = self.subscriptions.get_mut(&key) {
                     record.call_id = call_id;
                     record.from_tag = from_tag;
                     record.dialogs = dialogs;
+                    record.setback = setback;
                 }
             }
             Change::DeleteSubscription { key } => {
@@ -156,18 +162,44 @@ fn document() -> impl Strategy<Value = Option<Document>> {
     proptest::option::of(document)
 }
 
-type Grant = (Option<Arc<str>>, Option<Instant>, u64, u32);
+type Grant = (
+    Option<Arc<str>>,
+    Option<Instant>,
+    u64,
+    u32,
+    u32,
+    Option<Box<Setback>>,
+);
 
 fn grant(base: Instant) -> impl Strategy<Value = Grant> {
     prop_oneof![
-        1 => Just((None, None, 0, 0)),
+        1 => Just((None, None, 0, 0, 0, None)),
         3 => (
             proptest::option::of(text().prop_map(shared)),
             proptest::option::of(instant(base)),
             0_u64..9,
-            0_u32..100
+            0_u32..100,
+            0_u32..9,
+            setback(base, false)
         )
     ]
+}
+
+fn setback(base: Instant, ended: bool) -> impl Strategy<Value = Option<Box<Setback>>> {
+    let texts = (text(), proptest::option::of(text()), text());
+    let times = (instant(base), proptest::option::of(instant(base)));
+    let setback = (texts, times, any::<(u16, bool)>()).prop_map(move |(texts, times, rest)| {
+        Box::new(Setback {
+            code: rest.0,
+            reason: shared(texts.0),
+            termination: texts.1.filter(|_| ended).map(shared),
+            at: times.0,
+            retry_at: times.1,
+            held_off: rest.1,
+            next_hop: shared(texts.2),
+        })
+    });
+    proptest::option::of(setback)
 }
 
 pub(crate) fn publication(base: Instant) -> impl Strategy<Value = PublicationRecord> {
@@ -179,7 +211,7 @@ pub(crate) fn publication(base: Instant) -> impl Strategy<Value = PublicationRec
         let (presentity, package, id) = name;
         let (document, headers, proxy, until) = intent;
         let (removing, revision, on_stop, call_id) = rest;
-        let (etag, expires_at, published_revision, cseq) = grant;
+        let (etag, expires_at, published_revision, cseq, surplus, setback) = grant;
         PublicationRecord {
             key,
             name: PublicationName {
@@ -200,6 +232,8 @@ pub(crate) fn publication(base: Instant) -> impl Strategy<Value = PublicationRec
             expires_at,
             call_id: shared(call_id),
             cseq,
+            surplus,
+            setback,
         }
     })
 }
@@ -220,12 +254,16 @@ fn dialog(base: Instant) -> impl Strategy<Value = DialogRecord> {
     )
 }
 
-/// Dialog usages with their Call-ID and our tag, which are empty if there is none.
-fn dialogs(base: Instant) -> impl Strategy<Value = (Arc<str>, Arc<str>, Vec<DialogRecord>)> {
+/// Dialog usages with their Call-ID and our tag, or what stands in their way.
+type Usages = (Arc<str>, Arc<str>, Vec<DialogRecord>, Option<Box<Setback>>);
+
+fn dialogs(base: Instant) -> impl Strategy<Value = Usages> {
     let dialogs = proptest::collection::vec(dialog(base), 0..4);
-    (text(), text(), dialogs).prop_map(|(call_id, tag, dialogs)| match dialogs.is_empty() {
-        true => (Arc::from(""), Arc::from(""), dialogs),
-        false => (shared(call_id), shared(tag), dialogs),
+    (text(), text(), dialogs, setback(base, true)).prop_map(|(call_id, tag, dialogs, setback)| match dialogs
+        .is_empty()
+    {
+        true => (Arc::from(""), Arc::from(""), dialogs, setback),
+        false => (shared(call_id), shared(tag), dialogs, None),
     })
 }
 
@@ -233,23 +271,24 @@ fn subscription(base: Instant) -> impl Strategy<Value = SubscriptionRecord> {
     let name = (text(), text(), text(), proptest::option::of(text()));
     let members = proptest::collection::vec(text().prop_map(shared), 0..3);
     let until = proptest::option::of(instant(base));
-    (key(), name, (text(), proxy(), members, until), dialogs(base)).prop_map(|(key, name, wish, dialogs)| {
-        SubscriptionRecord {
-            key,
-            name: Arc::new(SubscriptionName {
-                presentity: shared(name.0),
-                watcher: shared(name.1),
-                package: shared(name.2),
-                id: name.3.map(shared),
-            }),
-            headers: shared(wish.0),
-            proxy: wish.1,
-            members: wish.2.into(),
-            until: wish.3,
-            call_id: dialogs.0,
-            from_tag: dialogs.1,
-            dialogs: dialogs.2,
-        }
+    let wish = (text(), proxy(), members, until, any::<bool>());
+    (key(), name, wish, dialogs(base)).prop_map(|(key, name, wish, dialogs)| SubscriptionRecord {
+        key,
+        name: Arc::new(SubscriptionName {
+            presentity: shared(name.0),
+            watcher: shared(name.1),
+            package: shared(name.2),
+            id: name.3.map(shared),
+        }),
+        headers: shared(wish.0),
+        proxy: wish.1,
+        members: wish.2.into(),
+        until: wish.3,
+        call_id: dialogs.0,
+        from_tag: dialogs.1,
+        dialogs: dialogs.2,
+        ending: wish.4,
+        setback: dialogs.3,
     })
 }
 
@@ -263,6 +302,8 @@ pub(crate) fn change(base: Instant) -> impl Strategy<Value = Change> {
             expires_at: grant.1,
             revision: grant.2,
             cseq: grant.3,
+            surplus: grant.4,
+            setback: grant.5,
         }),
         1 => key().prop_map(|key| Change::Delete { key }),
         2 => subscription(base).prop_map(|record| Change::PutSubscription(Box::new(record))),
@@ -271,6 +312,7 @@ pub(crate) fn change(base: Instant) -> impl Strategy<Value = Change> {
             call_id: dialogs.0,
             from_tag: dialogs.1,
             dialogs: dialogs.2,
+            setback: dialogs.3,
         }),
         1 => key().prop_map(|key| Change::DeleteSubscription { key }),
     ]
@@ -301,5 +343,7 @@ pub(crate) fn plain(key: u64, etag: Option<&str>) -> PublicationRecord {
         expires_at: etag.map(|_| Instant::now() + Duration::from_secs(3600)),
         call_id: "call@example.com".into(),
         cseq: 1,
+        surplus: 0,
+        setback: None,
     }
 }

@@ -84,7 +84,13 @@ impl Daemon {
     }
 
     /// Writes what is left; the names that clients find the daemon by go with it.
-    pub(super) fn close(self) {
-        self.store.close();
+    ///
+    /// # Errors
+    /// What is left could not be written.
+    pub(super) fn close(self) -> anyhow::Result<()> {
+        self.store.close().map_err(|error| {
+            let hint = error.hint();
+            anyhow::anyhow!("store.url: the last changes are lost: {error}\n  hint: {hint}")
+        })
     }
 }

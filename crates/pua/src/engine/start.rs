@@ -149,7 +149,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let result = daemon.run();
     front_stop.cancel();
     drop(file);
-    daemon.close();
+    let written = daemon.close();
     front.block_on(async {
         // What is still connected then has had its answer.
         let _ = tokio::time::timeout(FAREWELL, tasks.finished()).await;
@@ -159,7 +159,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     }
     front.shutdown_timeout(Duration::from_millis(200));
     tracing::info!("stopped");
-    result
+    result.and(written)
 }
 
 /// Threads for the front-ends, beside the engine's own. Where there is no core for a second one the

@@ -254,9 +254,13 @@ impl Kept {
     }
 
     /// Writes what is left.
-    pub(super) fn close(self) {
-        if let Kept::Database(writer) = self {
-            writer.stop();
+    ///
+    /// # Errors
+    /// It is lost.
+    pub(super) fn close(self) -> Result<(), pua_store::Error> {
+        match self {
+            Kept::Memory { .. } => Ok(()),
+            Kept::Database(writer) => writer.stop(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The daemon is killed and comes back: what the store must have, and which dialogs go on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pua_core::SubscriptionRecord;
+use pua_core::{Setback, SubscriptionRecord};
 
 use super::Account;
 use crate::violation::Violation;
@@ -43,9 +43,16 @@ impl Account {
     /// The daemon is back, and was given this record: the dialogs in it go on, as far as their
     /// time runs. What was not written is not known any more.
     pub(crate) fn restored(&mut self, now: Instant, watch: usize, record: &SubscriptionRecord) {
-        let over = record.until.is_some_and(|until| until <= now);
-        let stands = record.dialogs.iter().any(|dialog| dialog.expires_at > now);
-        if over || !stands {
+        // One that is to end is taken up for its notifiers to be told, if it is worth that.
+        let ends = record.ending || record.until.is_some_and(|until| until <= now);
+        let least = match ends {
+            true => now + Duration::from_secs(1),
+            false => now,
+        };
+        if let Some(setback) = &record.setback {
+            self.held_back(watch, setback);
+        }
+        if !record.dialogs.iter().any(|dialog| dialog.expires_at > least) {
             return;
         }
         let Some(set) = self
@@ -79,5 +86,23 @@ impl Account {
             dialog.leaps = true;
         }
         self.latest.insert(watch, record.call_id.to_string());
+    }
+
+    /// What was refused stays so, and what must wait waits, but for wrong credentials: those of
+    /// the next life may be others.
+    fn held_back(&mut self, watch: usize, setback: &Setback) {
+        match (&setback.termination, setback.retry_at) {
+            (_, Some(until)) if setback.held_off => {
+                self.quiet.insert(watch, until);
+            }
+            (_, Some(_)) => {}
+            (Some(reason), None) => {
+                self.stopped.insert(watch, reason.to_string());
+            }
+            (None, None) if matches!(setback.code, 401 | 407) => {}
+            (None, None) => {
+                self.stopped.insert(watch, setback.code.to_string());
+            }
+        }
     }
 }

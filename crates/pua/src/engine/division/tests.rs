@@ -151,6 +151,8 @@ fn a_dialog_of_before_tags_told_the_slot_finds_its_engine() {
         call_id: Arc::from("0".repeat(32)),
         from_tag: Arc::from(tag),
         dialogs: Vec::new(),
+        ending: false,
+        setback: None,
     };
     let (first, second) = ("0000000000000000010", "0000000000000000020");
     let now = Instant::now();
