@@ -86,6 +86,8 @@ pub(crate) struct Dialog {
 pub(crate) struct Set {
     pub(crate) watch: usize,
     pub(crate) fetch: bool,
+    /// It may have forked, and what all say counts (R6665-31).
+    pub(crate) gathers: bool,
     several: bool,
     from_tag: String,
     cseq: u32,

@@ -110,6 +110,15 @@ impl Account {
             false => wishes.wants(set.watch, now),
         };
         let flight = self.flights.get(&set.branch);
+        if set.gathers && !set.dialogs.is_empty() && now <= set.sent_at + TIMER {
+            // Until shortly after the final response, or until whoever asked has waited enough.
+            let open = flight.is_some_and(|flight| flight.end(now).is_none());
+            return match set.dialogs.get(&notify.from_tag) {
+                Some(dialog) if notify.cseq <= dialog.remote_cseq => vec![500, 481],
+                None if open && wanted => vec![200],
+                _ => vec![200, 481],
+            };
+        }
         if let Some(dialog) = set.dialogs.get(&notify.from_tag) {
             if dialog.over {
                 return vec![481];

@@ -285,6 +285,7 @@ impl Account {
         let set = Set {
             watch: ask.watch,
             fetch,
+            gathers: fetch && Kind::of(&name.presentity, &name.package).is_several(),
             several: !fetch && Kind::of(&name.presentity, &name.package).is_several(),
             from_tag: ask.from_tag.clone(),
             cseq: ask.cseq,
