@@ -170,7 +170,13 @@ fn a_surplus_is_withdrawn_after_a_restart() {
         let sent = bed.take();
         bed.ok(&sent, "long", 3600);
         restart(&mut bed, away, config());
-        let removal = bed.next_sent(61_000);
+        let mut removal = bed.next_sent(61_000);
+        if removal.expires() > 0 {
+            // What was taken up is looked after once, within its lifetime.
+            assert!(removal.at < 4_000 && away < 4_000);
+            bed.ok(&removal, "long", 3600);
+            removal = bed.next_sent(61_000);
+        }
         assert!(removal.at >= 4_000);
         assert_eq!((removal.expires(), removal.if_match()), (0, Some("long")));
         bed.ok(&removal, "long", 0);
