@@ -18,12 +18,12 @@ use crate::core::Core;
 use crate::division::slot_of;
 use crate::epoch::Epoch;
 use crate::failure::Failure;
-use crate::next_hop::Selection;
-use crate::output::{FailureOrigin, Output, Unreachable};
+use crate::next_hop::{Quiet, Selection};
+use crate::output::Output;
 use crate::owner::Owner;
-use crate::passage::GoOn;
 use crate::publication::{Cause, Desire};
 use crate::request::{DATAGRAM, next_cseq};
+use crate::schedule::whole_seconds;
 use crate::uas::CONTACT_USER;
 
 impl Subscriber {
@@ -165,7 +165,15 @@ impl Subscriber {
             Selection::Ask | Selection::Wait => {}
             Selection::Blocked { until } => self.held_off(now, core, index, until, failure),
             Selection::None { why } => {
-                let failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
+                let mut failure = failure.unwrap_or_else(|| Failure::unreachable(None, why.to_owned()));
+                // What the last of several said is not what holds for all of them.
+                match core.hops.peek(hop).and_then(|hop| hop.quiet(now)) {
+                    Some(Quiet::Open) => failure.retry_after = None,
+                    Some(Quiet::Until(at)) => {
+                        failure.retry_after = Some(whole_seconds(at.saturating_duration_since(now)));
+                    }
+                    None => {}
+                }
                 self.fail(now, core, index, failure);
             }
         }
@@ -301,6 +309,8 @@ impl Subscriber {
             }
             .print(&mut message);
             // RFC 3261 §18.1.1: the size of the whole message decides, and then its Via changes.
+            // What no datagram can carry goes so whatever became of the last connection.
+            let takes_tcp = takes_tcp || message.len() > DATAGRAM;
             if message.len() > core.config.udp_limit && hop.transport == Transport::Udp && takes_tcp {
                 hop.transport = Transport::Tcp;
                 message.clear();
@@ -309,12 +319,7 @@ impl Subscriber {
             break;
         }
         core.rows = credentials;
-        if hop.transport == Transport::Udp && message.len() > DATAGRAM {
-            core.clients.abandon(key);
-            let why = "the request is too large for a datagram, and TCP was refused".to_owned();
-            self.fail(now, core, index, Failure::local(513, Some(hop), why));
-            return;
-        }
+        exchange.passage.needs_stream(message.len() > DATAGRAM);
         match (exchange.operation, subscription.intent.fetch) {
             (Operation::Subscribe, true) => core.counters.subscribe_fetch += 1,
             (Operation::Subscribe, false) => core.counters.subscribe_initial += 1,
@@ -351,84 +356,6 @@ impl Subscriber {
             exchange.told_until = None;
         }
         self.attempt(now, core, index, None);
-    }
-
-    /// Timer F (RFC 3261 §8.1.3.1).
-    pub(crate) fn timed_out(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop) {
-        self.unanswered(now, core, owner, hop, Failure::timeout(hop));
-    }
-
-    /// A request could not be delivered (RFC 3261 §17.1.4).
-    pub(crate) fn undelivered(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        owner: Owner,
-        hop: Hop,
-        why: Unreachable,
-    ) {
-        let Some(next_hop) = self.hop_of(owner.index) else {
-            return;
-        };
-        let Some(exchange) = self.exchange(owner) else {
-            return;
-        };
-        let index = exchange.subscription;
-        if exchange.passage.undelivered(now, core, next_hop, hop, why) == GoOn::Again {
-            self.attempt(now, core, owner.index, None);
-        } else {
-            self.unanswered(now, core, owner, hop, Failure::undelivered(hop, why));
-        }
-        self.arm(index);
-    }
-
-    /// Nobody answered at `hop`: the next address, with the same CSeq and a new branch
-    /// (RFC 3263 §4.3).
-    fn unanswered(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop, failure: Failure) {
-        let Some(next_hop) = self.hop_of(owner.index) else {
-            return;
-        };
-        let Some(exchange) = self.exchange(owner) else {
-            return;
-        };
-        let index = exchange.subscription;
-        exchange.passage.unanswered(now, core, next_hop, hop);
-        if failure.origin == FailureOrigin::Timeout
-            && let Some(next_hop) = core.hops.get(next_hop)
-        {
-            next_hop.window.fell_behind(now, exchange.sent_at);
-        }
-        self.attempt(now, core, owner.index, Some(failure));
-        self.arm(index);
-    }
-
-    /// The server asked for quiet: just now, or before this could be sent.
-    fn held_off(
-        &mut self,
-        now: Instant,
-        core: &mut Core,
-        index: u32,
-        until: Instant,
-        failure: Option<Failure>,
-    ) {
-        let failure = failure.unwrap_or_else(|| {
-            Failure::local(
-                503,
-                self.hop_of(index).and_then(|hop| core.hops.peek(hop)?.peek()),
-                "the server asked not to be sent anything until then".to_owned(),
-            )
-        });
-        let Some(exchange) = self.exchanges.get(index as usize) else {
-            return;
-        };
-        let (subscription, dialog) = (exchange.subscription, exchange.dialog);
-        match dialog {
-            Some(id) => self.dialog_failed(now, core, index, id, &failure, Some(until)),
-            None => {
-                self.drop_exchange(core, index);
-                self.wait(now, core, subscription, &failure, until, true);
-            }
-        }
     }
 
     /// A dialog that is not wanted any more, and has nothing to wait for.

@@ -129,7 +129,6 @@ impl Subscriber {
         };
         let asked = failure.retry_after.map(obeyed);
         let patience = match (failure.code, Verdict::of(failure.code)) {
-            _ if failure.origin == FailureOrigin::Local && failure.code == 513 => None,
             (401 | 407, _) => failure.stale.then_some(Patience::Slow),
             (404 | 410 | 604 | 600, _) => Some(Patience::Slow),
             (481, _) => Some(Patience::Outage),

@@ -21,6 +21,7 @@ mod subscription;
 mod table;
 mod told;
 mod turns;
+mod undelivered;
 mod usage;
 mod view;
 

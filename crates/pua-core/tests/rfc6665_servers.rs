@@ -1,0 +1,128 @@
+//! Which server a SUBSCRIBE goes to when the first does not do (RFC 3263 §4.3, RFC 3261 §8.1.3.4,
+//! §18.1.1, §20.33): as for a PUBLISH.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod bed;
+
+use bed::notifier::{Notify, subscribe};
+use bed::{Bed, Sent, config};
+use pua_core::*;
+
+const EVER: Lifetime = Lifetime::UntilFurtherNotice;
+
+fn by_domain(servers: &[&str]) -> (Bed, u64) {
+    let mut bed = Bed::with(Config {
+        presence_server: None,
+        ..config()
+    });
+    let id = bed.command(Command::Subscribe(subscribe("presence", EVER)));
+    bed.resolve("example.com", servers);
+    (bed, id)
+}
+
+fn unreachable(bed: &mut Bed, sent: &Sent) {
+    bed.input(Input::Unreachable {
+        hop: sent.hop,
+        connection: None,
+        why: Unreachable::Refused,
+    });
+}
+
+/// R3263-07: when all servers are told 503, the smallest wait is told and kept.
+#[test]
+fn r3263_07_the_smallest_retry_after_of_a_subscription() {
+    for waits in [[20, 3600, 600], [3600, 20, 600], [3600, 600, 20]] {
+        let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+        let mut soonest = None;
+        for wait in waits {
+            let sent = bed.take();
+            if wait == 20 {
+                soonest = Some(sent.hop);
+            }
+            bed.respond(&sent, 503, &format!("Retry-After: {wait}\r\n"));
+        }
+        let outcome = bed.subscription_outcome(id);
+        assert_eq!((outcome.code, outcome.retry_after), (503, Some(20)));
+        assert_eq!(outcome.next, Next::Retry { at: bed.at(20_000) });
+        bed.run_to(19_999);
+        bed.nothing_sent();
+        assert_eq!(Some(bed.run_to_next(20_001).hop), soonest);
+    }
+}
+
+/// R3263-07: a server that merely did not answer is tried again after our own back-off, whatever
+/// the others have asked for; also for who comes new.
+#[test]
+fn r3263_07_a_dead_server_beside_those_that_want_quiet_of_a_subscription() {
+    for dead in 0..2 {
+        let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2"]);
+        for n in 0..2 {
+            let sent = bed.take();
+            if n == dead {
+                unreachable(&mut bed, &sent);
+            } else {
+                bed.respond(&sent, 503, "Retry-After: 3600\r\n");
+            }
+        }
+        let dead = format!("udp:192.0.2.{}:5060", dead + 1);
+        let outcome = bed.subscription_outcome(id);
+        assert_eq!((outcome.code, outcome.retry_after), (503, None));
+        let (_, other) = bed.subscribe("dialog", EVER);
+        assert_eq!(other.hop.to_string(), dead);
+        assert_eq!(bed.run_to_next(4_001).hop.to_string(), dead);
+    }
+}
+
+/// R3263-07: the same for a refresh, which is tried again while the subscription stands.
+#[test]
+fn r3263_07_the_smallest_retry_after_of_a_refresh() {
+    let (mut bed, _) = by_domain(&["192.0.2.1", "192.0.2.2"]);
+    let sent = bed.take();
+    bed.respond(&sent, 200, "Expires: 600\r\n");
+    let notify = Notify::new(&sent, "n", 1, "active;expires=600").contact("<sip:n@example.com>");
+    assert_eq!(bed.notify(&notify), 200);
+    let first = bed.run_to_next(301_000);
+    bed.respond(&first, 503, "Retry-After: 20\r\n");
+    let second = bed.take();
+    let now = bed.now;
+    bed.respond(&second, 503, "Retry-After: 3600\r\n");
+    bed.nothing_sent();
+    assert_eq!(bed.subscription("presence").state, SubscriptionState::Active);
+    let again = bed.run_to_next(now + 20_001);
+    assert_eq!((again.at, again.hop), (now + 20_000, first.hop));
+}
+
+/// R3261-101: what no datagram can carry always goes by TCP; when that is refused, it waits
+/// as for any server that cannot be reached, and what datagrams carry goes on.
+#[test]
+fn r3261_101_a_list_that_no_datagram_carries_waits_for_tcp() {
+    let mut bed = Bed::new();
+    let mut list = subscribe("presence", EVER);
+    list.members = (0..2000)
+        .map(|n| format!("sip:member{n}@presence.example.com").into())
+        .collect();
+    let id = bed.command(Command::Subscribe(list));
+    let mut failures = 0;
+    while bed.now < 60_000 {
+        let tcp = bed.next_sent(bed.now + 61_000);
+        assert!(tcp.text().len() > 65_507);
+        assert_eq!(tcp.hop.to_string(), "tcp:192.0.2.1:5080");
+        unreachable(&mut bed, &tcp);
+        bed.nothing_sent();
+        failures += 1;
+    }
+    assert!((4..10).contains(&failures), "{failures}");
+    let outcome = bed.subscription_outcome(id);
+    assert_eq!((outcome.code, outcome.origin), (503, FailureOrigin::Transport));
+    assert!(outcome.detail.as_ref().unwrap().contains("refused"));
+    assert!(matches!(outcome.next, Next::Retry { .. }));
+    let (_, udp) = bed.subscribe("dialog", EVER);
+    assert_eq!(udp.hop.transport, Transport::Udp, "it is small");
+    bed.respond(&udp, 200, "Expires: 3600\r\n");
+    assert_eq!(bed.notify(&Notify::new(&udp, "d", 1, "active;expires=3600")), 200);
+    let tcp = bed.next_sent(bed.now + 301_000);
+    assert_eq!(tcp.hop.transport, Transport::Tcp);
+    bed.respond(&tcp, 200, "Expires: 600\r\n");
+    assert_eq!(bed.notify(&Notify::new(&tcp, "n", 1, "active;expires=600")), 200);
+    assert_eq!(bed.subscription("presence").state, SubscriptionState::Active);
+}
