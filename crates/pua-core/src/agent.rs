@@ -244,7 +244,10 @@ impl UserAgent {
                 let owner = Owner::from(owner);
                 match owner.role {
                     Role::Publisher => self.epa.timed_out(now, &mut self.core, owner, hop, proceeding),
-                    Role::Subscriber => self.subscriber.timed_out(now, &mut self.core, owner, hop),
+                    Role::Subscriber => {
+                        self.subscriber
+                            .timed_out(now, &mut self.core, owner, hop, proceeding)
+                    }
                 }
             }
         }

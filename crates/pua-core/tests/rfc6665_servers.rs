@@ -20,6 +20,16 @@ fn by_domain(servers: &[&str]) -> (Bed, u64) {
     (bed, id)
 }
 
+/// Has it established; the first SUBSCRIBE and the first refresh, which knows the same servers.
+fn refreshing(bed: &mut Bed) -> (Sent, Sent) {
+    let sent = bed.take();
+    bed.respond(&sent, 200, "Expires: 600\r\n");
+    let notify = Notify::new(&sent, "n", 1, "active;expires=600").contact("<sip:n@example.com>");
+    assert_eq!(bed.notify(&notify), 200);
+    let refresh = bed.run_to_next(301_000);
+    (sent, refresh)
+}
+
 fn unreachable(bed: &mut Bed, sent: &Sent) {
     bed.input(Input::Unreachable {
         hop: sent.hop,
@@ -77,11 +87,7 @@ fn r3263_07_a_dead_server_beside_those_that_want_quiet_of_a_subscription() {
 #[test]
 fn r3263_07_the_smallest_retry_after_of_a_refresh() {
     let (mut bed, _) = by_domain(&["192.0.2.1", "192.0.2.2"]);
-    let sent = bed.take();
-    bed.respond(&sent, 200, "Expires: 600\r\n");
-    let notify = Notify::new(&sent, "n", 1, "active;expires=600").contact("<sip:n@example.com>");
-    assert_eq!(bed.notify(&notify), 200);
-    let first = bed.run_to_next(301_000);
+    let (_, first) = refreshing(&mut bed);
     bed.respond(&first, 503, "Retry-After: 20\r\n");
     let second = bed.take();
     let now = bed.now;
@@ -125,4 +131,32 @@ fn r3261_101_a_list_that_no_datagram_carries_waits_for_tcp() {
     bed.respond(&tcp, 200, "Expires: 600\r\n");
     assert_eq!(bed.notify(&Notify::new(&tcp, "n", 1, "active;expires=600")), 200);
     assert_eq!(bed.subscription("presence").state, SubscriptionState::Active);
+}
+
+/// R3263-07: a server that has said 100 has the request: no other is asked when it says no more.
+#[test]
+fn r3263_07_no_fail_over_of_a_subscription_after_a_provisional_response() {
+    let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2"]);
+    let first = bed.take();
+    bed.respond(&first, 100, "");
+    bed.run_to(32_000);
+    assert!(bed.take_all().iter().all(|sent| sent.hop == first.hop));
+    let outcome = bed.subscription_outcome(id);
+    assert_eq!((outcome.code, outcome.origin), (408, FailureOrigin::Timeout));
+    assert!(matches!(outcome.next, Next::Retry { .. }));
+    assert_eq!(bed.run_to_next(36_001).hop, first.hop);
+}
+
+/// R3263-07, R6665-53: nor in a dialog, which is over then; a new one is made.
+#[test]
+fn r3263_07_no_fail_over_of_a_refresh_after_a_provisional_response() {
+    let (mut bed, _) = by_domain(&["192.0.2.1", "192.0.2.2"]);
+    let (sent, refresh) = refreshing(&mut bed);
+    bed.respond(&refresh, 100, "");
+    bed.run_to(refresh.at + 31_999);
+    assert!(bed.take_all().iter().all(|sent| sent.hop == refresh.hop));
+    bed.run_to(refresh.at + 32_000);
+    let anew = bed.take();
+    assert_eq!(anew.hop, refresh.hop);
+    assert_ne!(anew.header("Call-ID"), sent.header("Call-ID"));
 }

@@ -13,9 +13,33 @@ use crate::owner::Owner;
 use crate::passage::GoOn;
 
 impl Subscriber {
-    /// Timer F (RFC 3261 §8.1.3.1).
-    pub(crate) fn timed_out(&mut self, now: Instant, core: &mut Core, owner: Owner, hop: Hop) {
-        self.unanswered(now, core, owner, hop, Failure::timeout(hop));
+    /// Timer F (RFC 3261 §8.1.3.1): a time-out is treated as 408. `proceeding`: there was a
+    /// provisional response, so the server has the request, and no other is asked (RFC 3263 §4.3).
+    pub(crate) fn timed_out(
+        &mut self,
+        now: Instant,
+        core: &mut Core,
+        owner: Owner,
+        hop: Hop,
+        proceeding: bool,
+    ) {
+        if !proceeding {
+            self.unanswered(now, core, owner, hop, Failure::timeout(hop));
+            return;
+        }
+        let Some(next_hop) = self.hop_of(owner.index) else {
+            return;
+        };
+        let Some(exchange) = self.exchange(owner) else {
+            return;
+        };
+        let index = exchange.subscription;
+        if let Some(next_hop) = core.hops.get(next_hop) {
+            next_hop.window.fell_behind(now, exchange.sent_at);
+        }
+        let why = format!("{hop} said that it was working on it, and then nothing more");
+        self.fail(now, core, owner.index, Failure::timeout(hop).because(why));
+        self.arm(index);
     }
 
     /// A request could not be delivered (RFC 3261 §17.1.4).
