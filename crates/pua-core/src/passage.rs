@@ -346,6 +346,12 @@ impl Passage {
     }
 }
 
+/// Whether `code`, from where a redirection has led, is no reason to try its next Contact: 6xx is
+/// everybody's word, and some are questions to us.
+pub(crate) fn is_a_last_word(code: u16) -> bool {
+    !(400..600).contains(&code) || matches!(code, 401 | 407 | 412 | 423)
+}
+
 /// A contact's q in thousandths; absent: 1.
 fn quality(q: Option<&str>) -> u32 {
     let Some(q) = q else { return 1000 };

@@ -160,3 +160,108 @@ fn r3263_07_no_fail_over_of_a_refresh_after_a_provisional_response() {
     assert_eq!(anew.hop, refresh.hop);
     assert_ne!(anew.header("Call-ID"), sent.header("Call-ID"));
 }
+
+const CONTACTS: &str = "Contact: <sip:b@192.0.2.2>;q=0.9, <sip:c@192.0.2.3>;q=0.5\r\n";
+
+fn redirected(contacts: &str) -> (Bed, u64, Sent) {
+    let mut bed = Bed::new();
+    let mut command = subscribe("presence", EVER);
+    command.timeout = std::time::Duration::from_secs(120);
+    let id = bed.command(Command::Subscribe(command));
+    let sent = bed.take();
+    bed.respond(&sent, 302, contacts);
+    let first = bed.take();
+    assert_eq!(first.start(), "SUBSCRIBE sip:b@192.0.2.2 SIP/2.0");
+    (bed, id, first)
+}
+
+fn fail(bed: &mut Bed, first: &Sent, code: u16) {
+    match code {
+        0 => bed.run_to(32_000),
+        1 => unreachable(bed, first),
+        _ => bed.respond(first, code, "Retry-After: 3600\r\n"),
+    }
+}
+
+/// R6665-38, R3903-58: the next Contact when the first fails, whatever the failure.
+#[test]
+fn r6665_38_the_next_contact() {
+    for code in [0, 1, 403, 404, 408, 480, 481, 489, 500, 503] {
+        let (mut bed, id, first) = redirected(CONTACTS);
+        fail(&mut bed, &first, code);
+        let second = bed.take_all().pop().unwrap();
+        assert_eq!(second.start(), "SUBSCRIBE sip:c@192.0.2.3 SIP/2.0", "{code}");
+        assert_eq!(second.cseq(), 3, "{code}");
+        for same in ["Call-ID", "From", "To", "Expires"] {
+            assert_eq!(second.header(same), first.header(same), "{same}");
+        }
+        bed.respond(&second, 200, "Expires: 600\r\n");
+        assert_eq!(
+            bed.notify(&Notify::new(&second, "n", 1, "active;expires=600")),
+            200
+        );
+        assert_eq!(bed.subscription_outcome(id).code, 200);
+        bed.run_to(bed.now + 60_000);
+        assert_eq!(bed.subscription_events(), ["active"]);
+    }
+}
+
+/// R6665-38: also when its name is to be looked up, or it wants quiet and there is a third.
+#[test]
+fn r6665_38_the_next_contact_is_looked_up() {
+    for code in [0, 404] {
+        let contacts = "Contact: <sip:b@192.0.2.2>, <sip:c@example.net>;q=0.5\r\n";
+        let (mut bed, _, first) = redirected(contacts);
+        fail(&mut bed, &first, code);
+        bed.run_to(bed.now + 3_000);
+        bed.take_all();
+        bed.resolve("example.net", &["192.0.2.3"]);
+        assert_eq!(bed.take().start(), "SUBSCRIBE sip:c@example.net SIP/2.0");
+    }
+    let contacts = "Contact: <sip:b@192.0.2.2>, <sip:c@192.0.2.2>;q=0.5, <sip:d@192.0.2.4>;q=0.1\r\n";
+    let (mut bed, _, first) = redirected(contacts);
+    bed.respond(&first, 503, "Retry-After: 3600\r\n");
+    assert_eq!(bed.take().start(), "SUBSCRIBE sip:d@192.0.2.4 SIP/2.0");
+}
+
+/// R6665-38: the last word is told when there is no Contact left; and 6xx is a last word.
+#[test]
+fn r6665_38_the_last_word() {
+    let (mut bed, id, first) = redirected(CONTACTS);
+    bed.respond(&first, 404, "");
+    let second = bed.take();
+    bed.respond(&second, 403, "");
+    bed.nothing_sent();
+    let outcome = bed.subscription_outcome(id);
+    assert_eq!((outcome.code, outcome.next), (403, Next::Refused));
+    let (mut bed, id, first) = redirected(CONTACTS);
+    bed.respond(&first, 603, "");
+    bed.nothing_sent();
+    let outcome = bed.subscription_outcome(id);
+    assert_eq!((outcome.code, outcome.next), (603, Next::Refused));
+}
+
+/// R6665-38: nobody else is asked for what is not wanted any more, or has been told by a NOTIFY.
+#[test]
+fn r6665_38_no_next_contact_for_what_is_over_or_told() {
+    let (mut bed, _, first) = redirected(CONTACTS);
+    bed.unsubscribe("presence");
+    bed.respond(&first, 404, "");
+    bed.nothing_sent();
+    bed.nothing_left();
+    let (mut bed, _, first) = redirected("Contact: <sip:b@192.0.2.2>, <sip:c@example.net>;q=0.5\r\n");
+    bed.respond(&first, 404, "");
+    bed.unsubscribe("presence");
+    bed.nothing_left();
+    bed.resolve("example.net", &["192.0.2.3"]);
+    bed.nothing_sent();
+    let (mut bed, id, first) = redirected(CONTACTS);
+    assert_eq!(
+        bed.notify(&Notify::new(&first, "n", 1, "active;expires=600")),
+        200
+    );
+    bed.run_to(32_000);
+    assert!(bed.take_all().iter().all(|sent| sent.hop == first.hop));
+    assert_eq!(bed.subscription_outcome(id).code, 200);
+    assert_eq!(bed.subscription("presence").state, SubscriptionState::Active);
+}

@@ -7,6 +7,7 @@ use sip_wire::Message;
 use super::Epa;
 use crate::core::Core;
 use crate::failure::Failure;
+use crate::passage::is_a_last_word;
 use crate::publication::{Operation, State};
 
 impl Epa {
@@ -35,8 +36,7 @@ impl Epa {
     /// After `code` from where a redirection has led, or what stands for it: the next Contact.
     /// `true`: it is being tried.
     pub(super) fn next_contact(&mut self, now: Instant, core: &mut Core, index: u32, code: u16) -> bool {
-        // 6xx is everybody's word; the others are questions to us.
-        if !(400..600).contains(&code) || matches!(code, 401 | 407 | 412 | 423) {
+        if is_a_last_word(code) {
             return false;
         }
         let Some(publication) = self.publications.get_mut(index as usize) else {

@@ -101,22 +101,7 @@ impl Subscriber {
                 }
             }
             // Within a dialog the target is the notifier's own word.
-            Verdict::Redirected if dialog.is_none() => {
-                let Some(subscription) = self.subscriptions.get(index as usize) else {
-                    return;
-                };
-                let (presentity, own_hop) = (subscription.name.presentity.clone(), subscription.next_hop);
-                let Some(exchange) = self.exchange(owner) else {
-                    return;
-                };
-                match exchange
-                    .passage
-                    .redirected(now, core, (&presentity, own_hop), message)
-                {
-                    Ok(()) => self.again(now, core, at),
-                    Err(why) => self.fail(now, core, at, failure().because(why)),
-                }
-            }
+            Verdict::Redirected if dialog.is_none() => self.redirected(now, core, at, message, failure()),
             Verdict::ServerUnavailable => {
                 let failure = failure();
                 let wait = failure.retry_after.map(obeyed);

@@ -391,7 +391,7 @@ fn default_expires(core: &Core, package: &str) -> u32 {
         .unwrap_or_else(|| Package::parse(package).map_or(3600, |package| package.default_expires()))
 }
 
-fn restart_timer_n(
+pub(super) fn restart_timer_n(
     epoch: Epoch,
     subscription: &mut Subscription,
     dialog: Option<u64>,

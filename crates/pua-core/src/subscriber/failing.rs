@@ -73,6 +73,9 @@ impl Subscriber {
             self.dialog_failed(now, core, exchange, id, &failure, hold);
             return;
         }
+        if self.next_contact(now, core, exchange, failure.code) {
+            return;
+        }
         self.drop_exchange(core, exchange);
         let Some(subscription) = self.subscriptions.get_mut(index as usize) else {
             return;

@@ -14,6 +14,7 @@ mod failing;
 mod identity;
 mod notify;
 mod outcome;
+mod redirect;
 mod request;
 mod settle;
 mod shared;

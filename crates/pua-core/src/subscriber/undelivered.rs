@@ -95,6 +95,9 @@ impl Subscriber {
         until: Instant,
         failure: Option<Failure>,
     ) {
+        if self.next_contact(now, core, index, 503) {
+            return;
+        }
         let failure = failure.unwrap_or_else(|| {
             Failure::local(
                 503,
