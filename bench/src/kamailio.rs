@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -42,18 +42,44 @@ fn modules() -> Option<PathBuf> {
         .find(|path| path.join("pua_rpc.so").exists() && path.join("db_sqlite.so").exists())
 }
 
+/// Attempts to start it: whoever opens a connection meanwhile may be given the port that was chosen.
+const ATTEMPTS: usize = 5;
+
 /// Starts it, and waits until it serves. It publishes at `sink`, and looks for what is to be
 /// refreshed every `update_period` seconds.
 ///
 /// # Errors
 /// It is not installed, or does not start.
 pub(crate) fn start(disk: &Path, sink: SocketAddr, update_period: u32) -> anyhow::Result<Publisher> {
+    let mut attempt = 1;
+    loop {
+        match start_at(free_port()?, disk, sink, update_period) {
+            Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains("Address already in use") => {
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// A port that nobody has, for UDP and for TCP.
+fn free_port() -> anyhow::Result<u16> {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0")?;
+        let port = udp.local_addr()?.port();
+        // A connection that somebody has opened from it counts too.
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free for UDP and TCP")
+}
+
+fn start_at(port: u16, disk: &Path, sink: SocketAddr, update_period: u32) -> anyhow::Result<Publisher> {
     let program = program().context("Kamailio is not installed")?;
     let modules = modules().context("Kamailio's modules are not installed")?;
     let (directory, disk) = (Directory::fresh()?, Directory::below(disk)?);
     database(&disk.path("pua.db"))?;
-    // A port for UDP and TCP that nobody has.
-    let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
     let text = TEMPLATE
         .replace("@PORT@", &port.to_string())
         .replace("@MODULES@", &modules.display().to_string())
