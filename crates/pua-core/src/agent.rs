@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sip_transaction::{Arrived, Elapsed, Flow, Hop};
-use sip_wire::{Limits, Message, StartLine};
+use sip_wire::StartLine;
 
 use crate::command::{Command, CommandId, PublicationName, SubscriptionName, Wait};
 use crate::config::Config;
@@ -117,25 +117,13 @@ impl UserAgent {
     }
 
     fn received(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
-        let stream = flow.transport.is_reliable();
-        let parse = |limits: &Limits| match stream {
-            true => Message::parse_framed(bytes, limits),
-            false => Message::parse_datagram(bytes, limits),
-        };
-        let limits = if stream {
-            Limits::stream()
-        } else {
-            Limits::default()
-        };
-        let message = match parse(&limits) {
+        let message = match flow.read(bytes) {
             Ok(message) => message,
-            Err(error) => {
+            Err(beyond) => {
                 self.core.counters.malformed += 1;
-                // R3261-097: whoever sent it should know.
-                if let Some((code, reason)) = error.kind.refusal()
-                    && let Ok(message) = parse(&limits.to_refuse())
-                {
-                    self.uas.refuse(&mut self.core, flow, &message, code, reason);
+                if let Some(beyond) = beyond {
+                    self.uas
+                        .refuse(&mut self.core, flow, &beyond.message, beyond.code, beyond.reason);
                 }
                 return;
             }

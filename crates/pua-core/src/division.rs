@@ -1,7 +1,7 @@
 //! How presentities are divided among several user agents that share their SIP sockets: engines on
 //! threads of their own, or nodes.
 //!
-//! Each presentity belongs to one of [`SLOTS`] slots by its URI alone, whatever the number of
+//! Each presentity belongs to one of 256 slots by its URI alone, whatever the number of
 //! engines is and will be; which engine has a slot follows from their number. A tag of a dialog of
 //! ours begins with its presentity's slot, so that a NOTIFY finds its engine although there were more
 //! or fewer of them when the dialog was made. A branch begins with the number of the engine itself,
@@ -9,9 +9,6 @@
 
 use sip_transaction::{Branch, hex};
 use sip_wire::{HeaderName, Limits, Message, NameAddr, Uri};
-
-/// How many slots there are.
-pub const SLOTS: u16 = 256;
 
 /// Which engine one is, and of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

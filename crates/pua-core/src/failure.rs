@@ -76,6 +76,13 @@ impl Failure {
         }
     }
 
+    /// Timer F as well, after a provisional response: the server has the request, so no other is
+    /// asked (RFC 3263 §4.3).
+    pub(crate) fn fell_silent(hop: Hop) -> Self {
+        let why = format!("{hop} said that it was working on it, and then nothing more");
+        Failure::timeout(hop).because(why)
+    }
+
     /// Nothing can be sent to the server: treated as 503 (RFC 3261 §8.1.3.1).
     pub(crate) fn unreachable(hop: Option<Hop>, detail: String) -> Self {
         Failure {

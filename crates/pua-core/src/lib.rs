@@ -67,7 +67,7 @@ pub use command::{
     SubscriptionName, SubscriptionTarget, Target, Wait,
 };
 pub use config::{Config, Credential, Limits, Pacing, Subscribing};
-pub use division::{Addressee, Held, SLOTS, Share, addressee, engine_of_slot, slot_of, slot_of_tag};
+pub use division::{Addressee, Held, Share, addressee, engine_of_slot, slot_of, slot_of_tag};
 pub use output::{
     Event, FailureOrigin, Input, Member, Next, Outcome, Output, Query, Refusal, Reply, ResolveError,
     ResourceState, SubscriptionChange, SubscriptionOutcome, Unreachable,

@@ -6,21 +6,6 @@ use pua_core::*;
 
 const A: &str = "sip:a@example.com";
 
-fn by_domain() -> Bed {
-    Bed::with(Config {
-        presence_server: None,
-        ..config()
-    })
-}
-
-fn unreachable(bed: &mut Bed, sent: &Sent, why: Unreachable) {
-    bed.input(Input::Unreachable {
-        hop: sent.hop,
-        connection: None,
-        why,
-    });
-}
-
 /// R3263-02, R3263-05, R3263-06: port and transport of the next hop's URI.
 #[test]
 fn r3263_02_port_and_transport() {
@@ -58,7 +43,7 @@ fn r3263_02_port_and_transport() {
 /// R3263-01: without a proxy the domain of the presentity is resolved, once for all who wait.
 #[test]
 fn r3263_01_by_domain() {
-    let mut bed = by_domain();
+    let mut bed = Bed::by_domain();
     bed.publish(A, BODY, 60);
     bed.publish("sip:b@EXAMPLE.com", BODY, 60);
     assert_eq!(
@@ -80,7 +65,7 @@ fn r3263_01_by_domain() {
 /// A name without an address: 503 at once, tried again later.
 #[test]
 fn unresolvable_name() {
-    let mut bed = by_domain();
+    let mut bed = Bed::by_domain();
     let id = bed.publish(A, BODY, 3600);
     bed.resolve("example.com", &[]);
     let outcome = bed.outcome(id);
@@ -177,7 +162,7 @@ fn r3261_102_tcp_refused() {
     let large = "x".repeat(2000);
     let id = bed.publish(A, &large, 3600);
     let tcp = bed.take();
-    unreachable(&mut bed, &tcp, Unreachable::Refused);
+    bed.undelivered(&tcp, Unreachable::Refused);
     let udp = bed.take();
     assert_eq!(
         (udp.hop.to_string().as_str(), udp.cseq()),
@@ -201,7 +186,7 @@ fn what_no_datagram_carries_waits_for_tcp() {
     while bed.now < 60_000 {
         let tcp = bed.next_sent(bed.now + 61_000);
         assert_eq!(tcp.hop.to_string(), "tcp:192.0.2.1:5080");
-        unreachable(&mut bed, &tcp, Unreachable::Refused);
+        bed.undelivered(&tcp, Unreachable::Refused);
         bed.nothing_sent();
         failures += 1;
     }
@@ -225,7 +210,7 @@ fn r3261_074_connection_refused() {
     let mut bed = Bed::new();
     let id = bed.publish(A, BODY, 3600);
     let sent = bed.take();
-    unreachable(&mut bed, &sent, Unreachable::Refused);
+    bed.undelivered(&sent, Unreachable::Refused);
     let outcome = bed.outcome(id);
     assert_eq!((outcome.code, outcome.origin), (503, FailureOrigin::Transport));
     assert!(
@@ -249,10 +234,10 @@ fn r3261_106_connection_lost() {
     });
     let id = bed.publish(A, BODY, 3600);
     let first = bed.take();
-    unreachable(&mut bed, &first, Unreachable::Closed);
+    bed.undelivered(&first, Unreachable::Closed);
     let second = bed.take();
     assert_ne!(second.branch(), first.branch());
-    unreachable(&mut bed, &second, Unreachable::Closed);
+    bed.undelivered(&second, Unreachable::Closed);
     bed.nothing_sent();
     assert_eq!(bed.outcome(id).code, 503);
 }
@@ -261,14 +246,14 @@ fn r3261_106_connection_lost() {
 /// second does not know is published anew there; and then it is kept to.
 #[test]
 fn r3263_07_fail_over() {
-    let mut bed = by_domain();
+    let mut bed = Bed::by_domain();
     bed.publish(A, BODY, 36_000);
     bed.resolve("example.com", &["192.0.2.1", "192.0.2.2"]);
     let sent = bed.take();
     bed.ok(&sent, "one", 60);
     let refresh = bed.run_to_next(31_000);
     assert_eq!(refresh.hop.addr.ip().to_string(), "192.0.2.1");
-    unreachable(&mut bed, &refresh, Unreachable::Refused);
+    bed.undelivered(&refresh, Unreachable::Refused);
     let other = bed.take();
     assert_eq!(other.hop.addr.ip().to_string(), "192.0.2.2");
     assert_eq!(
@@ -299,7 +284,7 @@ fn r3263_07_fail_over() {
 /// R3263-07: 503 from the first, the second is asked; both refuse: 503 with the wait.
 #[test]
 fn r3263_07_503_fails_over() {
-    let mut bed = by_domain();
+    let mut bed = Bed::by_domain();
     let id = bed.publish(A, BODY, 3600);
     bed.resolve("example.com", &["192.0.2.1", "192.0.2.2"]);
     let first = bed.take();
@@ -480,7 +465,7 @@ fn next_hops_that_were_forgotten_are_not_mixed_up() {
 /// R3263-07: a server that has said 100 has the request: no other is asked when it says no more.
 #[test]
 fn r3263_07_no_fail_over_after_a_provisional_response() {
-    let mut bed = by_domain();
+    let mut bed = Bed::by_domain();
     let mut command = publish(A, BODY, 3600);
     command.timeout = std::time::Duration::from_secs(60);
     let id = bed.command(Command::Publish(command));

@@ -291,10 +291,7 @@ fn r3903_55_another_proxy_is_asked_at_once() {
 }
 
 fn by_domain(servers: &[&str]) -> (Bed, u64) {
-    let mut bed = Bed::with(Config {
-        presence_server: None,
-        ..config()
-    });
+    let mut bed = Bed::by_domain();
     let id = bed.publish(A, BODY, 36_000);
     bed.resolve("example.com", servers);
     (bed, id)
@@ -305,20 +302,13 @@ fn by_domain(servers: &[&str]) -> (Bed, u64) {
 fn r3263_07_the_smallest_retry_after() {
     for waits in [[20, 3600, 600], [3600, 20, 600], [3600, 600, 20]] {
         let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
-        let mut soonest = None;
-        for wait in waits {
-            let sent = bed.take();
-            if wait == 20 {
-                soonest = Some(sent.hop);
-            }
-            bed.respond(&sent, 503, &format!("Retry-After: {wait}\r\n"));
-        }
+        let soonest = bed.all_want_quiet(&waits);
         let outcome = bed.outcome(id);
         assert_eq!((outcome.code, outcome.retry_after), (503, Some(20)));
         assert_eq!(outcome.next, Next::Retry { at: bed.at(20_000) });
         bed.run_to(19_999);
         bed.nothing_sent();
-        assert_eq!(Some(bed.run_to_next(20_001).hop), soonest);
+        assert_eq!(bed.run_to_next(20_001).hop, soonest);
     }
 }
 
@@ -331,11 +321,7 @@ fn r3263_07_a_dead_server_beside_those_that_want_quiet() {
         for n in 0..2 {
             let sent = bed.take();
             if n == dead {
-                bed.input(Input::Unreachable {
-                    hop: sent.hop,
-                    connection: None,
-                    why: Unreachable::Refused,
-                });
+                bed.undelivered(&sent, Unreachable::Refused);
             } else {
                 bed.respond(&sent, 503, "Retry-After: 3600\r\n");
             }

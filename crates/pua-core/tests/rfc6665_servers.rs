@@ -5,16 +5,13 @@
 mod bed;
 
 use bed::notifier::{Notify, subscribe};
-use bed::{Bed, Sent, config};
+use bed::{Bed, Sent};
 use pua_core::*;
 
 const EVER: Lifetime = Lifetime::UntilFurtherNotice;
 
 fn by_domain(servers: &[&str]) -> (Bed, u64) {
-    let mut bed = Bed::with(Config {
-        presence_server: None,
-        ..config()
-    });
+    let mut bed = Bed::by_domain();
     let id = bed.command(Command::Subscribe(subscribe("presence", EVER)));
     bed.resolve("example.com", servers);
     (bed, id)
@@ -30,33 +27,18 @@ fn refreshing(bed: &mut Bed) -> (Sent, Sent) {
     (sent, refresh)
 }
 
-fn unreachable(bed: &mut Bed, sent: &Sent) {
-    bed.input(Input::Unreachable {
-        hop: sent.hop,
-        connection: None,
-        why: Unreachable::Refused,
-    });
-}
-
 /// R3263-07: when all servers are told 503, the smallest wait is told and kept.
 #[test]
 fn r3263_07_the_smallest_retry_after_of_a_subscription() {
     for waits in [[20, 3600, 600], [3600, 20, 600], [3600, 600, 20]] {
         let (mut bed, id) = by_domain(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
-        let mut soonest = None;
-        for wait in waits {
-            let sent = bed.take();
-            if wait == 20 {
-                soonest = Some(sent.hop);
-            }
-            bed.respond(&sent, 503, &format!("Retry-After: {wait}\r\n"));
-        }
+        let soonest = bed.all_want_quiet(&waits);
         let outcome = bed.subscription_outcome(id);
         assert_eq!((outcome.code, outcome.retry_after), (503, Some(20)));
         assert_eq!(outcome.next, Next::Retry { at: bed.at(20_000) });
         bed.run_to(19_999);
         bed.nothing_sent();
-        assert_eq!(Some(bed.run_to_next(20_001).hop), soonest);
+        assert_eq!(bed.run_to_next(20_001).hop, soonest);
     }
 }
 
@@ -69,7 +51,7 @@ fn r3263_07_a_dead_server_beside_those_that_want_quiet_of_a_subscription() {
         for n in 0..2 {
             let sent = bed.take();
             if n == dead {
-                unreachable(&mut bed, &sent);
+                bed.undelivered(&sent, Unreachable::Refused);
             } else {
                 bed.respond(&sent, 503, "Retry-After: 3600\r\n");
             }
@@ -113,7 +95,7 @@ fn r3261_101_a_list_that_no_datagram_carries_waits_for_tcp() {
         let tcp = bed.next_sent(bed.now + 61_000);
         assert!(tcp.text().len() > 65_507);
         assert_eq!(tcp.hop.to_string(), "tcp:192.0.2.1:5080");
-        unreachable(&mut bed, &tcp);
+        bed.undelivered(&tcp, Unreachable::Refused);
         bed.nothing_sent();
         failures += 1;
     }
@@ -178,7 +160,7 @@ fn redirected(contacts: &str) -> (Bed, u64, Sent) {
 fn fail(bed: &mut Bed, first: &Sent, code: u16) {
     match code {
         0 => bed.run_to(32_000),
-        1 => unreachable(bed, first),
+        1 => bed.undelivered(first, Unreachable::Refused),
         _ => bed.respond(first, code, "Retry-After: 3600\r\n"),
     }
 }

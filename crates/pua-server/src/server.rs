@@ -11,7 +11,7 @@ use sip_transaction::{
     Arrived, ClientTransactions, DueTimes, Elapsed, Flow, Received, ServerKey, ServerTransactions, Transmit,
     response, response_hop,
 };
-use sip_wire::{Limits, Message, Method, RequestLine, StartLine, Uri};
+use sip_wire::{Message, Method, RequestLine, StartLine, Uri};
 use slab::Slab;
 
 use crate::compose::Document;
@@ -163,26 +163,13 @@ impl Server {
 
     fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
         self.counters.received += 1;
-        let stream = flow.transport.is_reliable();
-        let parse = |limits: &Limits| match stream {
-            true => Message::parse_framed(bytes, limits),
-            false => Message::parse_datagram(bytes, limits),
-        };
-        let limits = if stream {
-            Limits::stream()
-        } else {
-            Limits::default()
-        };
-        let message = match parse(&limits) {
+        let message = match flow.read(bytes) {
             Ok(message) => message,
-            Err(error) => {
-                match error.kind.refusal() {
-                    Some((code, reason)) => match parse(&limits.to_refuse()) {
-                        Ok(message) => self.refuse_broken(flow, &message, code, reason),
-                        Err(_) => self.counters.dropped += 1,
-                    },
-                    None => self.counters.dropped += 1,
-                }
+            Err(Some(beyond)) => {
+                return self.refuse_broken(flow, &beyond.message, beyond.code, beyond.reason);
+            }
+            Err(None) => {
+                self.counters.dropped += 1;
                 return;
             }
         };

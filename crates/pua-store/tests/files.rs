@@ -61,6 +61,14 @@ fn reading(now: Instant, wall: i64) -> Reading {
     }
 }
 
+/// A file that is ours.
+fn owned(path: &Path) -> (Sqlite, Reading, Lease) {
+    let mut sqlite = Sqlite::open(path).unwrap();
+    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
+    let lease = sqlite.acquire(&reading, 1).unwrap();
+    (sqlite, reading, lease)
+}
+
 #[test]
 fn a_file_of_version_1_is_opened_with_all_that_is_in_it() {
     let bed = Bed::new();
@@ -178,9 +186,7 @@ fn nobody_else_can_read_it() {
 fn a_database_that_may_not_grow_is_full_and_all_is_written_when_it_may() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
-    let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
-    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let (mut sqlite, reading, lease) = owned(&path);
     sqlite.limit_pages(40).unwrap();
     let put = |keys: std::ops::Range<u64>| -> Vec<Change> {
         keys.map(|key| Change::Put(Box::new(plain(key, Some("tag")))))
@@ -283,9 +289,7 @@ fn a_row_that_makes_no_sense_is_named() {
 fn upkeep_sees_a_new_owner_though_nothing_is_written() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
-    let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
-    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let (mut sqlite, reading, lease) = owned(&path);
     let mut upkeep = sqlite.upkeep(&lease).unwrap();
     upkeep.run().unwrap();
     // Where locks do not work, or somebody has tidied up.
@@ -300,9 +304,7 @@ fn upkeep_sees_a_new_owner_though_nothing_is_written() {
 fn a_checkpoint_moves_the_log_into_the_file_while_it_is_used() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
-    let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
-    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let (mut sqlite, reading, lease) = owned(&path);
     let mut upkeep = sqlite.upkeep(&lease).unwrap();
     let mut sizes = Vec::new();
     for round in 0..6 {
@@ -339,9 +341,7 @@ fn number_of(wal: &Path) -> u32 {
 fn a_log_that_is_never_moved_in_whole_is_finished_by_the_writer_and_begins_again() {
     let bed = Bed::new();
     let (path, wal) = (bed.path("pua.db"), bed.path("pua.db-wal"));
-    let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
-    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let (mut sqlite, reading, lease) = owned(&path);
     let mut upkeep = sqlite.upkeep(&lease).unwrap();
     let batch = |sqlite: &mut Sqlite, keys| put(sqlite, &lease, &reading, keys);
     batch(&mut sqlite, 0..1);
@@ -365,9 +365,7 @@ fn a_log_that_is_never_moved_in_whole_is_finished_by_the_writer_and_begins_again
 fn a_log_that_is_much_used_gets_room_and_is_good_after_a_crash() {
     let bed = Bed::new();
     let (path, wal) = (bed.path("pua.db"), bed.path("pua.db-wal"));
-    let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
-    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let (mut sqlite, reading, lease) = owned(&path);
     let mut upkeep = sqlite.upkeep(&lease).unwrap();
     let batch = |sqlite: &mut Sqlite, keys| put(sqlite, &lease, &reading, keys);
     batch(&mut sqlite, 0..3000);
@@ -455,9 +453,7 @@ fn clocks_that_no_row_names_are_forgotten_and_those_that_are_needed_stay() {
 fn a_backup_of_a_used_file_is_a_whole_store() {
     let bed = Bed::new();
     let path = bed.path("pua.db");
-    let mut sqlite = Sqlite::open(&path).unwrap();
-    let reading = Reading::take(&Boot::present(), std::time::Instant::now);
-    let lease = sqlite.acquire(&reading, 1).unwrap();
+    let (mut sqlite, reading, lease) = owned(&path);
     let mut changes = (0..200)
         .map(|key| Change::Put(Box::new(plain(key, None))))
         .collect();

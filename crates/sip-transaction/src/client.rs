@@ -31,9 +31,6 @@ use slab::Slab;
 use crate::due::DueTimes;
 use crate::flow::{Hop, Timers, Transmit};
 
-/// The magic cookie with which each branch begins (RFC 3261 §8.1.1.7).
-const COOKIE: &str = "z9hG4bK";
-
 /// A transaction's place, and its branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientKey(u32);
@@ -48,13 +45,13 @@ pub struct Branch {
 impl Branch {
     /// Cookie, two hex digits of the slot, eight of the index, sixteen random ones.
     pub const LEN: usize = 7 + 2 + 8 + 16;
-    /// What every branch begins with (RFC 3261 §8.1.1.7).
-    pub const COOKIE: &'static str = COOKIE;
+    /// The magic cookie with which each branch begins (RFC 3261 §8.1.1.7).
+    pub const COOKIE: &'static str = "z9hG4bK";
 
     fn new(slot: u8, index: u32, random: u64) -> Self {
         let mut text = [b'0'; Branch::LEN];
-        let (cookie, rest) = text.split_at_mut(COOKIE.len());
-        cookie.copy_from_slice(COOKIE.as_bytes());
+        let (cookie, rest) = text.split_at_mut(Branch::COOKIE.len());
+        cookie.copy_from_slice(Branch::COOKIE.as_bytes());
         let digits = [(u64::from(slot), 2usize), (u64::from(index), 8), (random, 16)];
         let mut out = rest.iter_mut();
         for (value, width) in digits {
@@ -71,13 +68,13 @@ impl Branch {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text).unwrap_or(COOKIE)
+        std::str::from_utf8(&self.text).unwrap_or(Branch::COOKIE)
     }
 
     /// Reads slot, index and random part back, if `text` is a branch of this form.
     fn parse(text: &str) -> Option<(u8, u32, u64)> {
-        let rest = text.strip_prefix(COOKIE)?.as_bytes();
-        if rest.len() != Branch::LEN - COOKIE.len() {
+        let rest = text.strip_prefix(Branch::COOKIE)?.as_bytes();
+        if rest.len() != Branch::LEN - Branch::COOKIE.len() {
             return None;
         }
         let (slot, rest) = rest.split_at_checked(2)?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sip_wire::{Limits, Message};
 
 /// A transport protocol (RFC 3261 §18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +97,38 @@ impl Flow {
             addr: self.remote,
         }
     }
+
+    /// Reads a message that came by it: a datagram, or what was cut from a stream.
+    ///
+    /// # Errors
+    /// It is none, or is beyond the limits: then it comes back with what it is answered if it is a
+    /// request (R3261-097).
+    pub fn read<'a>(&self, bytes: &'a [u8]) -> Result<Message<'a>, Option<Box<Beyond<'a>>>> {
+        let (limits, parse): (_, fn(&'a [u8], &Limits) -> _) = match self.transport.is_reliable() {
+            true => (Limits::stream(), Message::parse_framed),
+            false => (Limits::default(), Message::parse_datagram),
+        };
+        parse(bytes, &limits).map_err(|error| {
+            let (code, reason) = error.kind.refusal()?;
+            let message = parse(bytes, &limits.to_refuse()).ok()?;
+            Some(Box::new(Beyond {
+                message,
+                code,
+                reason,
+            }))
+        })
+    }
+}
+
+/// A message that is beyond the limits, and what is said to whoever sent it.
+#[derive(Clone, Debug)]
+pub struct Beyond<'a> {
+    /// As much of it as an answer is made of.
+    pub message: Message<'a>,
+    /// The status code.
+    pub code: u16,
+    /// The reason phrase.
+    pub reason: &'static str,
 }
 
 /// A message to send.

@@ -33,6 +33,6 @@ mod server;
 
 pub use client::{Arrived, Branch, ClientKey, ClientTransactions, Elapsed, hex};
 pub use due::DueTimes;
-pub use flow::{Flow, Hop, Timers, Transmit, Transport};
+pub use flow::{Beyond, Flow, Hop, Timers, Transmit, Transport};
 pub use response::{response, response_hop};
 pub use server::{Received, ServerKey, ServerTransactions};

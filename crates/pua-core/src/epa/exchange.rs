@@ -264,7 +264,7 @@ impl Epa {
     }
 
     /// Timer F (RFC 3261 §8.1.3.1): a time-out is treated as 408. `proceeding`: there was a
-    /// provisional response, so the server has the request, and no other is asked (RFC 3263 §4.3).
+    /// provisional response.
     pub(crate) fn timed_out(
         &mut self,
         now: Instant,
@@ -288,8 +288,7 @@ impl Epa {
         if let Some(next_hop) = core.hops.get(exchange.passage.next_hop(own)) {
             next_hop.window.fell_behind(now, exchange.sent_at);
         }
-        let why = format!("{hop} said that it was working on it, and then nothing more");
-        self.fail(now, core, index, Failure::timeout(hop).because(why));
+        self.fail(now, core, index, Failure::fell_silent(hop));
     }
 
     /// A request could not be delivered (RFC 3261 §17.1.4).

@@ -14,7 +14,7 @@ use crate::passage::GoOn;
 
 impl Subscriber {
     /// Timer F (RFC 3261 §8.1.3.1): a time-out is treated as 408. `proceeding`: there was a
-    /// provisional response, so the server has the request, and no other is asked (RFC 3263 §4.3).
+    /// provisional response.
     pub(crate) fn timed_out(
         &mut self,
         now: Instant,
@@ -37,8 +37,7 @@ impl Subscriber {
         if let Some(next_hop) = core.hops.get(next_hop) {
             next_hop.window.fell_behind(now, exchange.sent_at);
         }
-        let why = format!("{hop} said that it was working on it, and then nothing more");
-        self.fail(now, core, owner.index, Failure::timeout(hop).because(why));
+        self.fail(now, core, owner.index, Failure::fell_silent(hop));
         self.arm(index);
     }
 

@@ -152,6 +152,36 @@ impl Bed {
         Bed::with(config())
     }
 
+    /// One whose requests go by the domain of the presentity.
+    pub fn by_domain() -> Self {
+        Bed::with(Config {
+            presence_server: None,
+            ..config()
+        })
+    }
+
+    /// What was sent did not arrive.
+    pub fn undelivered(&mut self, sent: &Sent, why: Unreachable) {
+        self.input(Input::Unreachable {
+            hop: sent.hop,
+            connection: None,
+            why,
+        });
+    }
+
+    /// Each server that is asked wants quiet for so many seconds; the one that wants it shortest.
+    pub fn all_want_quiet(&mut self, waits: &[u32]) -> Hop {
+        let asked: Vec<(u32, Hop)> = waits
+            .iter()
+            .map(|wait| {
+                let sent = self.take();
+                self.respond(&sent, 503, &format!("Retry-After: {wait}\r\n"));
+                (*wait, sent.hop)
+            })
+            .collect();
+        asked.into_iter().min_by_key(|(wait, _)| *wait).unwrap().1
+    }
+
     pub fn with(config: Config) -> Self {
         let base = Instant::now();
         Bed {

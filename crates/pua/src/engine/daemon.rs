@@ -81,8 +81,7 @@ impl Daemon {
             move || bell.ring(),
             |now, mut input| {
                 if let Input::Restore(record) = &mut input {
-                    let server = parts.config.presence_server.as_deref();
-                    parts.own_server.forget(record, server);
+                    parts.own_server.forget(record);
                 }
                 if let Some(input) = parts.division.restore(now, input) {
                     parts.agent.handle_input(now, input);

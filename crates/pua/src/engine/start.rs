@@ -95,7 +95,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
     let mut own_server = OwnServer::default();
     if let Some(server) = &server {
         ready.server = listeners::spell(server.addresses());
-        own_server = OwnServer::new(server.addresses());
+        own_server = OwnServer::new(server.addresses(), config.presence_server.as_deref());
     }
 
     let front_stop = CancellationToken::new();

@@ -8,21 +8,35 @@ use sip_wire::{Host, Uri};
 
 /// The addresses of the embedded presence server, to tell what is published there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OwnServer(Vec<SocketAddr>);
+pub(crate) struct OwnServer {
+    addresses: Vec<SocketAddr>,
+    /// Whether what names no next hop of its own comes here; `None`: that depends on its domain.
+    /// Known from the beginning, since it is asked for each of very many records.
+    others: Option<bool>,
+}
 
 impl OwnServer {
-    /// Of a server that is bound there; of none, nothing is published there.
-    pub(crate) fn new(bound: &[(Transport, SocketAddr)]) -> OwnServer {
-        OwnServer(bound.iter().map(|(_, address)| *address).collect())
+    /// Of a server that is bound there; of none, nothing is published there. `presence_server`: the
+    /// next hop of publications that have none of their own.
+    pub(crate) fn new(bound: &[(Transport, SocketAddr)], presence_server: Option<&str>) -> OwnServer {
+        let mut own = OwnServer {
+            addresses: bound.iter().map(|(_, address)| *address).collect(),
+            others: None,
+        };
+        own.others = presence_server.map(|server| own.leads_here(server));
+        own
     }
 
     /// Takes the entity-tag off a record whose next hop is here: it is published anew at once,
-    /// where a tag would be believed until its refresh is due. `presence_server`: the next hop of
-    /// a publication that has none of its own.
-    pub(crate) fn forget(&self, record: &mut PublicationRecord, presence_server: Option<&str>) {
-        let proxy = record.proxy.as_ref().map(|proxy| &*proxy.uri);
-        let hop = proxy.or(presence_server).unwrap_or(&record.name.presentity);
-        if !self.0.is_empty() && self.leads_here(hop) {
+    /// where a tag would be believed until its refresh is due.
+    pub(crate) fn forget(&self, record: &mut PublicationRecord) {
+        let is_here = match (&record.proxy, self.others) {
+            _ if self.addresses.is_empty() => false,
+            (Some(proxy), _) => self.leads_here(&proxy.uri),
+            (None, Some(others)) => others,
+            (None, None) => self.leads_here(&record.name.presentity),
+        };
+        if is_here {
             record.etag = None;
         }
     }
@@ -47,7 +61,7 @@ impl OwnServer {
                     false => address.ip() == wanted,
                 }
         };
-        self.0.iter().any(is_here)
+        self.addresses.iter().any(is_here)
     }
 }
 
@@ -64,7 +78,7 @@ mod tests {
     fn where_requests_come_here() {
         let bound =
             ["127.0.0.1:5080", "[::1]:5060", "0.0.0.0:5090"].map(|at| (Transport::Udp, at.parse().unwrap()));
-        let own = OwnServer::new(&bound);
+        let own = OwnServer::new(&bound, None);
         for uri in [
             "sip:127.0.0.1:5080",
             "sip:127.0.0.1:5080;transport=tcp;lr",

@@ -21,6 +21,15 @@ use crate::sip::{self, Senders};
 const TOKEN_BELL: usize = 0;
 const TOKEN_UDP: usize = 1;
 
+/// How far an engine's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Gracefully: the daemon wants to know when nothing is under way.
+    Stopping,
+    Ended,
+}
+
 /// One engine.
 pub(super) struct Engine {
     share: Share,
@@ -38,9 +47,7 @@ pub(super) struct Engine {
     transmits: Vec<Transmit>,
     standing: Standing,
     told: Standing,
-    /// The graceful stop has begun: the daemon wants to know when nothing is under way.
-    stopping: bool,
-    ended: bool,
+    phase: Phase,
     shared: Arc<Shared>,
 }
 
@@ -89,8 +96,7 @@ impl Engine {
             transmits: Vec::new(),
             standing: Standing::default(),
             told: Standing::default(),
-            stopping: false,
-            ended: false,
+            phase: Phase::Serving,
             shared,
         };
         Ok((engine, link))
@@ -122,7 +128,7 @@ impl Engine {
         loop {
             // First what restoring has brought.
             self.turn(clock::now(), &mut senders);
-            if self.ended {
+            if self.phase == Phase::Ended {
                 return Ok(());
             }
             let timeout = clock::wait(clock::now(), self.agent.poll_timeout());
@@ -148,7 +154,7 @@ impl Engine {
             self.feed(now, Input::Timeout);
         }
         if self.shared.ceased.load(Ordering::Acquire) {
-            self.ended = true;
+            self.phase = Phase::Ended;
             return;
         }
         for transmit in self.transmits.drain(..) {
@@ -164,7 +170,7 @@ impl Engine {
             Order::Configure(config) => self.feed(now, Input::Configure(*config)),
             Order::Resolved(host, answer) => self.feed(now, Input::Resolved { host, answer }),
             Order::Stop(remove) => {
-                self.stopping = true;
+                self.phase = Phase::Stopping;
                 self.agent.stop(now, remove);
                 self.drain(now);
             }
@@ -176,7 +182,7 @@ impl Engine {
                 });
                 self.tell(Report::Seen);
             }
-            Order::End => self.ended = true,
+            Order::End => self.phase = Phase::Ended,
         }
     }
 
@@ -229,8 +235,9 @@ impl Engine {
     fn report(&mut self, senders: &mut Senders) {
         self.tally.set(self.share.engine, self.agent.held());
         self.done.lost = senders.take_lost();
-        self.standing.idle = self.stopping && self.agent.is_idle();
-        let waited_for = (self.stopping || self.ended) && self.standing != self.told;
+        let stops = self.phase != Phase::Serving;
+        self.standing.idle = stops && self.agent.is_idle();
+        let waited_for = stops && self.standing != self.told;
         if self.done.is_empty() && !waited_for {
             return;
         }

@@ -67,12 +67,13 @@ impl<'a> Together<'a> {
     }
 
     /// A page of what goes over engines one after the other, or of the one that has `presentity`.
-    fn page<T>(
+    /// `look` takes what it finds from a cursor on, so many at most, and tells where it goes on.
+    fn page<T: Send + 'static>(
         &self,
         presentity: Option<&str>,
         cursor: Option<u64>,
         limit: usize,
-        page: impl Fn(u8, Option<u64>, usize) -> Option<(Vec<T>, Option<u64>)>,
+        look: impl Fn(&UserAgent, Option<u64>, usize) -> (Vec<T>, Option<u64>) + Clone + Send + 'static,
     ) -> (Vec<T>, Option<u64>) {
         let engines = match presentity {
             None => 0..self.engines(),
@@ -91,7 +92,8 @@ impl<'a> Together<'a> {
         let mut rows = Vec::new();
         for engine in begin.max(engines.start)..engines.end {
             // With no room left it is only asked whether there is more.
-            let found = page(engine, within.take(), limit.saturating_sub(rows.len()));
+            let (look, from, room) = (look.clone(), within.take(), limit.saturating_sub(rows.len()));
+            let found = self.look(engine, move |agent| look(agent, from, room));
             let Some((mut some, next)) = found else { continue };
             rows.append(&mut some);
             if let Some(next) = next {
@@ -104,16 +106,12 @@ impl<'a> Together<'a> {
 
 impl Holdings for Together<'_> {
     fn publications(&self, filter: &Filter, cursor: Option<u64>, limit: usize) -> Page {
-        let (publications, next) = self.page(
-            filter.presentity.as_deref(),
-            cursor,
-            limit,
-            |engine, cursor, limit| {
-                let filter = filter.clone();
-                let page = self.look(engine, move |agent| agent.publications(&filter, cursor, limit))?;
-                Some((page.publications, page.next))
-            },
-        );
+        let (presentity, filter) = (filter.presentity.as_deref(), filter.clone());
+        let look = move |agent: &UserAgent, cursor, limit| {
+            let page = agent.publications(&filter, cursor, limit);
+            (page.publications, page.next)
+        };
+        let (publications, next) = self.page(presentity, cursor, limit, look);
         Page { publications, next }
     }
 
@@ -128,32 +126,22 @@ impl Holdings for Together<'_> {
         cursor: Option<u64>,
         limit: usize,
     ) -> SubscriptionPage {
-        let (subscriptions, next) = self.page(
-            filter.presentity.as_deref(),
-            cursor,
-            limit,
-            |engine, cursor, limit| {
-                let filter = filter.clone();
-                let page = self.look(engine, move |agent| agent.subscriptions(&filter, cursor, limit))?;
-                Some((page.subscriptions, page.next))
-            },
-        );
+        let (presentity, filter) = (filter.presentity.as_deref(), filter.clone());
+        let look = move |agent: &UserAgent, cursor, limit| {
+            let page = agent.subscriptions(&filter, cursor, limit);
+            (page.subscriptions, page.next)
+        };
+        let (subscriptions, next) = self.page(presentity, cursor, limit, look);
         SubscriptionPage { subscriptions, next }
     }
 
     fn brought(&self, filter: &SubscriptionFilter, cursor: Option<u64>, limit: usize) -> Brought {
-        let (rows, next) = self.page(
-            filter.presentity.as_deref(),
-            cursor,
-            limit,
-            |engine, cursor, limit| {
-                let filter = filter.clone();
-                let brought = self.look(engine, move |agent| {
-                    Holdings::brought(agent, &filter, cursor, limit)
-                })?;
-                Some((brought.rows, brought.next))
-            },
-        );
+        let (presentity, filter) = (filter.presentity.as_deref(), filter.clone());
+        let look = move |agent: &UserAgent, cursor, limit| {
+            let brought = agent.brought(&filter, cursor, limit);
+            (brought.rows, brought.next)
+        };
+        let (rows, next) = self.page(presentity, cursor, limit, look);
         Brought { rows, next }
     }
 
