@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::screen::{Screen, screen};
 use crate::cli::watch::{Made, Target, Teller};
@@ -53,12 +52,10 @@ impl Demo {
         let scratch = Scratch::new()?;
         let config = configuration(&scratch.0);
         let level = log::start(config.log);
-        let stopped = CancellationToken::new();
         let (ended, life) = std::sync::mpsc::channel();
         let scene = Scene {
             demo: self,
             config: config.clone(),
-            stopped: stopped.clone(),
         };
         let on_ready = move |ready: &Ready, engine: EngineHandle| {
             let ready = ready.clone();
@@ -70,7 +67,6 @@ impl Demo {
             });
         };
         let ran = cli::start_daemon(config, level, on_ready);
-        stopped.cancel();
         // Without a word if the engine never was ready: then it has its own.
         let lived = life.recv().unwrap_or(Ok(()));
         drop(scratch);
@@ -154,7 +150,6 @@ fn configuration(directory: &Path) -> Config {
 struct Scene {
     demo: Demo,
     config: Config,
-    stopped: CancellationToken,
 }
 
 impl Scene {
@@ -182,7 +177,9 @@ impl Scene {
         cli::screen::run(async {
             let (screen, mut gone) = screen();
             let ended = tokio::select! {
-                () = self.stopped.cancelled() => Ok(()),
+                biased;
+                // What fails after that fails because of it.
+                () = engine.stopping().cancelled() => Ok(()),
                 failure = gone.wait() => Err(failure),
                 seen = watch(client.clone(), self.demo.count, out, &screen) => seen,
                 published = publish(client, self.demo.interval) => published,

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::events::Ask;
@@ -92,6 +93,7 @@ pub(crate) struct EngineHandle {
     submissions: mpsc::Sender<Submission>,
     control: Sender<Control>,
     bell: Arc<Bell>,
+    stopping: CancellationToken,
 }
 
 /// The engine's end of the handles' channels.
@@ -112,6 +114,7 @@ impl EngineHandle {
                 submissions,
                 control,
                 bell: bell.clone(),
+                stopping: CancellationToken::new(),
             },
             Inbox {
                 submissions: inbox,
@@ -140,6 +143,11 @@ impl EngineHandle {
     /// Stops the engine gracefully; called again: at once.
     pub(crate) fn stop(&self) {
         self.order(Control::Stop);
+    }
+
+    /// Cancelled when the engine begins to stop, before it closes anything.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
     }
 
     pub(crate) fn order(&self, order: Control) {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use mio::{Poll, Token, Waker};
 use pua_core::UserAgent;
-use tokio_util::sync::CancellationToken;
 
 use super::daemon::{Daemon, TOKEN_BELL, answer_to};
 use super::division::{self, Division};
@@ -98,7 +97,7 @@ pub(crate) fn run(config: Config, ready_file: Option<PathBuf>, mut hooks: Hooks)
         own_server = OwnServer::new(server.addresses(), config.presence_server.as_deref());
     }
 
-    let front_stop = CancellationToken::new();
+    let front_stop = handle.stopping().clone();
     let asking = handle.clone();
     let (inlet, feed) = events::stream(config.events, store.life(), front.handle(), move |ask| {
         asking.order(Control::Snapshot(ask));
