@@ -20,23 +20,10 @@ use super::backoff::Backoff;
 use super::counts::Counts;
 use super::gather::{Lines, lines, plain};
 use crate::events::Consumer;
+use crate::mi::Name;
 
 /// How long a reader may take for the last events when the daemon stops.
 const LAST: Duration = Duration::from_millis(500);
-
-/// A FIFO that we have made and that nobody needs when we are gone.
-struct Made {
-    path: PathBuf,
-    inode: Option<(u64, u64)>,
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        if self.inode.is_some() && inode_of(&self.path) == self.inode {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
 
 /// An open FIFO and which it is.
 struct Open {
@@ -56,11 +43,12 @@ pub(super) async fn run(
 ) {
     let shape = plain(raw);
     let mut backoff = Backoff::near();
-    let mut made = Made { path, inode: None };
-    let mut fifo = match open(&mut made) {
+    // Nobody needs a FIFO of ours when we are gone; one that was there already is somebody else's.
+    let mut made: Option<Name> = None;
+    let mut fifo = match open(&path, &mut made) {
         Ok(open) => Some(open),
         Err(error) => {
-            tracing::warn!(path = %made.path.display(), %error, "events cannot be written to a FIFO");
+            tracing::warn!(path = %path.display(), %error, "events cannot be written to a FIFO");
             None
         }
     };
@@ -68,9 +56,9 @@ pub(super) async fn run(
         let mut written = 0;
         loop {
             let result = tokio::select! {
-                result = write(&mut made, &mut fifo, &batch, &mut written) => result,
+                result = write(&path, &mut made, &mut fifo, &batch, &mut written) => result,
                 Ok(()) = hangup.changed() => {
-                    let present = inode_of(&made.path);
+                    let present = inode_of(&path);
                     if fifo.as_ref().is_some_and(|open: &Open| Some(open.inode) != present) {
                         fifo = None;
                     }
@@ -82,7 +70,7 @@ pub(super) async fn run(
                 Ok(()) => break,
                 Err(error) => {
                     counts.failed();
-                    tracing::warn!(path = %made.path.display(), %error, "events cannot be written to a FIFO");
+                    tracing::warn!(path = %path.display(), %error, "events cannot be written to a FIFO");
                     fifo = None;
                 }
             }
@@ -102,7 +90,8 @@ async fn last(stop: &CancellationToken) {
 
 /// Writes the rest of a batch. May be dropped at any time: `written` tells how far it came.
 async fn write(
-    made: &mut Made,
+    path: &Path,
+    made: &mut Option<Name>,
     fifo: &mut Option<Open>,
     batch: &Lines,
     written: &mut usize,
@@ -116,7 +105,7 @@ async fn write(
                 .iter()
                 .rposition(|byte| *byte == b'\n')
                 .map_or(0, |at| at + 1);
-            fifo.insert(self::open(made)?)
+            fifo.insert(self::open(path, made)?)
         }
     };
     while let Some(rest) = batch.bytes.get(*written..).filter(|rest| !rest.is_empty()) {
@@ -131,13 +120,12 @@ async fn write(
 }
 
 /// Opens the FIFO, made if it is not there.
-fn open(made: &mut Made) -> io::Result<Open> {
-    let path = made.path.as_path();
+fn open(path: &Path, made: &mut Option<Name>) -> io::Result<Open> {
     let file = match file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP)?;
-            made.inode = inode_of(&made.path);
-            file(&made.path)?
+            *made = Some(Name::of(path));
+            file(path)?
         }
         opened => opened?,
     };
